@@ -1,2 +1,26 @@
-//! placeholder
-fn main() {}
+//! `companion`: the journal that thinks with you and never tells.
+//!
+//! This crate is a face, not a brain: it parses the command line, calls `journal`, `engine` and
+//! `assistant`, and shows what they return. Results go to stdout, everything else to stderr.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod args;
+mod commands;
+mod config;
+mod context;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(exit) => return exit.into(),
+    };
+    match commands::run(args) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::report(&error).into(),
+    }
+}

@@ -1,0 +1,25 @@
+//! The commands, one file each: its arguments with their help, then `run`.
+
+mod version;
+
+use crate::args::Args;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+
+/// Every subcommand, in the order in which the help lists them.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Print the version and what this build can do
+    Version(version::Args),
+}
+
+/// Runs what the command line asked for.
+pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    let context = Context::new(args.global)?;
+    let Some(command) = args.command else {
+        return Err(Failure::usage("say what to do; `companion --help` lists the commands").into());
+    };
+    match command {
+        Command::Version(args) => version::run(&context, &args),
+    }
+}

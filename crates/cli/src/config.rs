@@ -1,0 +1,57 @@
+//! `config.toml`: the few things a person may want to set once.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{Exit, Failure};
+
+/// The settings, each with the default that an absent file gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// The command that `write`, `edit` and the bare `companion` open; empty: the line editor.
+    pub(crate) editor: String,
+    /// The encoder for analysis and search, a name below `models/`.
+    pub(crate) encoder: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            editor: String::new(),
+            encoder: "minilm-int8".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `config.toml` of `home`; an absent file is the default, a mistake in it an error that
+    /// names the line.
+    pub(crate) fn load(home: &Path) -> anyhow::Result<Config> {
+        let path = home.join("config.toml");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                Failure::new(
+                    Exit::Usage,
+                    format!(
+                        "{}: {}; correct it, or remove the file to use the defaults",
+                        path.display(),
+                        error.to_string().trim_end()
+                    ),
+                )
+                .into()
+            }),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) =>
+            {
+                Ok(Config::default())
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+}
