@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod exit;
 mod output;
+mod when;
 
 use std::process::ExitCode;
 
