@@ -1,0 +1,38 @@
+//! The download cache: outside of the journal's home, so that a new home does not download again.
+//!
+//! `downloads/<model>/<file>` below [`crate::context::Context::downloads_dir`]. It holds public files
+//! only and may be deleted at any time.
+
+use std::path::Path;
+
+use super::{FetchError, Wanted, WantedFile, sha256_of_file};
+
+/// The files that are not there yet. One that is there with other bytes is removed: it is of no use.
+pub(super) fn missing(folder: &Path, wanted: &Wanted) -> Result<Vec<WantedFile>, FetchError> {
+    let mut missing = Vec::new();
+    for file in &wanted.files {
+        let path = folder.join(&file.name);
+        if !path.is_file() {
+            missing.push(file.clone());
+        } else if sha256_of_file(&path)? != file.sha256 {
+            std::fs::remove_file(&path).map_err(|e| FetchError::io(&path, e))?;
+            missing.push(file.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Compares the digest of `part` and, if it is right, makes it the file of that name in `folder`.
+pub(super) fn admit(part: &Path, file: &WantedFile, folder: &Path) -> Result<(), FetchError> {
+    let found = sha256_of_file(part)?;
+    if found != file.sha256 {
+        std::fs::remove_file(part).map_err(|e| FetchError::io(part, e))?;
+        return Err(FetchError::WrongDigest {
+            file: file.name.clone(),
+            expected: file.sha256.clone(),
+            found,
+        });
+    }
+    let to = folder.join(&file.name);
+    std::fs::rename(part, &to).map_err(|e| FetchError::io(&to, e))
+}
