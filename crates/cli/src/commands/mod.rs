@@ -1,5 +1,8 @@
 //! The commands, one file each: its arguments with their help, then `run`.
 
+mod completions;
+mod config;
+mod man;
 mod version;
 
 use crate::args::Args;
@@ -9,6 +12,12 @@ use crate::exit::{Exit, Failure};
 /// Every subcommand, in the order in which the help lists them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Show or change the settings in config.toml
+    Config(config::Args),
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
     /// Print the version and what this build can do
     Version(version::Args),
 }
@@ -20,6 +29,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         return Err(Failure::usage("say what to do; `companion --help` lists the commands").into());
     };
     match command {
+        Command::Config(args) => config::run(&context, &args),
+        Command::Completions(args) => completions::run(&context, &args),
+        Command::Man(args) => man::run(&context, &args),
         Command::Version(args) => version::run(&context, &args),
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn download(url: &str, file: &WantedFile, job: &mut Job<'_>) -> Resul
     let result = download_part(url, file, &mut part, job);
     job.progress.end();
     result?;
-    part.file.sync_all().map_err(|e| FetchError::io(&part.path, e))?;
+    part.file
+        .sync_all()
+        .map_err(|e| FetchError::io(&part.path, e))?;
     let inherited = part.inherited;
     let _ = std::fs::remove_file(&part.tag_path); // it may never have been written
     match cache::admit(&part.path, file, job.folder) {
@@ -51,8 +53,14 @@ fn download_part(
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Passing { error, wait }) => (error, wait),
         };
-        fruitless = if part.length > before { 1 } else { fruitless + 1 };
-        let pause = failure.1.unwrap_or(job.limits.backoff * 2_u32.pow(fruitless.min(10) - 1));
+        fruitless = if part.length > before {
+            1
+        } else {
+            fruitless + 1
+        };
+        let pause = failure
+            .1
+            .unwrap_or(job.limits.backoff * 2_u32.pow(fruitless.min(10) - 1));
         if fruitless >= job.limits.attempts || pause > patience.left() {
             return Err(failure.0);
         }
@@ -232,7 +240,10 @@ impl Part {
             }
             _ => return Err(self.status_error(head, wanted).into()),
         }
-        if head.length.is_some_and(|rest| self.length.saturating_add(rest) > wanted.size_bytes) {
+        if head
+            .length
+            .is_some_and(|rest| self.length.saturating_add(rest) > wanted.size_bytes)
+        {
             return Err(too_large(wanted).into());
         }
         self.remember(head.validator.clone())?;
@@ -255,7 +266,9 @@ impl Part {
     }
 
     fn start_over(&mut self) -> Result<(), FetchError> {
-        self.file.set_len(0).map_err(|e| FetchError::io(&self.path, e))?;
+        self.file
+            .set_len(0)
+            .map_err(|e| FetchError::io(&self.path, e))?;
         self.length = 0;
         self.inherited = false;
         self.validator = None;

@@ -22,7 +22,9 @@ pub(super) fn fetch(
         return Err(FetchError::io(from, source));
     }
     // The name only: where it lay on this machine is nobody's business.
-    let name = from.file_name().map_or_else(|| "folder".into(), |name| name.to_string_lossy());
+    let name = from
+        .file_name()
+        .map_or_else(|| "folder".into(), |name| name.to_string_lossy());
     Ok(format!("path:{name}"))
 }
 

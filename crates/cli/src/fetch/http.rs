@@ -93,7 +93,9 @@ fn call(request: &Request) -> Result<Response<ureq::Body>, ureq::Error> {
         .timeout_connect(Some(request.connect))
         .build()
         .into();
-    let mut builder = agent.get(&request.url).header("accept-encoding", "identity");
+    let mut builder = agent
+        .get(&request.url)
+        .header("accept-encoding", "identity");
     if let Some((start, validator)) = &request.resume {
         builder = builder
             .header("range", format!("bytes={start}-"))

@@ -27,7 +27,11 @@ pub(super) fn fetch_from(
     let mut files: Vec<&WantedFile> = missing.iter().collect();
     files.sort_by_key(|file| file.size_bytes);
     for file in files {
-        download(&file_url(endpoint, &wanted.repository, &file.name), file, job)?;
+        download(
+            &file_url(endpoint, &wanted.repository, &file.name),
+            file,
+            job,
+        )?;
     }
     Ok(format!("hub:{}", wanted.repository))
 }
@@ -35,7 +39,10 @@ pub(super) fn fetch_from(
 fn endpoint(variable: Option<String>) -> String {
     variable
         .filter(|value| !value.trim().is_empty())
-        .map_or_else(|| DEFAULT_ENDPOINT.to_owned(), |value| value.trim().trim_end_matches('/').to_owned())
+        .map_or_else(
+            || DEFAULT_ENDPOINT.to_owned(),
+            |value| value.trim().trim_end_matches('/').to_owned(),
+        )
 }
 
 /// The digests are pinned, so the branch name is enough: other bytes would be refused.
@@ -49,7 +56,10 @@ mod tests {
 
     #[test]
     fn endpoint_comes_from_the_variable_without_its_last_slash() {
-        assert_eq!(endpoint(Some("http://127.0.0.1:1/ ".to_owned())), "http://127.0.0.1:1");
+        assert_eq!(
+            endpoint(Some("http://127.0.0.1:1/ ".to_owned())),
+            "http://127.0.0.1:1"
+        );
         assert_eq!(endpoint(Some(String::new())), DEFAULT_ENDPOINT);
         assert_eq!(endpoint(None), DEFAULT_ENDPOINT);
     }

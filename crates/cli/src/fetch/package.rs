@@ -59,16 +59,24 @@ fn python() -> Result<PathBuf, FetchError> {
     })
 }
 
-fn run_pip(
-    python: &Path,
-    package: &str,
-    work: &Path,
-    job: &mut Job<'_>,
-) -> Result<(), FetchError> {
+fn run_pip(python: &Path, package: &str, work: &Path, job: &mut Job<'_>) -> Result<(), FetchError> {
     let wait_s = job.limits.patience.as_secs().max(1).to_string();
     let mut child = Command::new(python)
-        .args(["-m", "pip", "download", package, "--no-deps", "--only-binary", ":all:"])
-        .args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
+        .args([
+            "-m",
+            "pip",
+            "download",
+            package,
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+        ])
+        .args([
+            "--no-input",
+            "--disable-pip-version-check",
+            "--progress-bar",
+            "off",
+        ])
         .args(["--quiet", "--retries", "1", "--timeout", &wait_s, "--dest"])
         .arg(work)
         .env("TMPDIR", work)

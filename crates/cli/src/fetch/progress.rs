@@ -98,10 +98,16 @@ impl<W: std::io::Write> Progress for Lines<W> {
     }
 
     fn at(&mut self, bytes: u64) {
-        let quarters = (bytes * 4).checked_div(self.total_bytes).unwrap_or(0).min(4);
+        let quarters = (bytes * 4)
+            .checked_div(self.total_bytes)
+            .unwrap_or(0)
+            .min(4);
         if self.total_bytes >= LARGE && quarters > self.quarters {
             self.quarters = quarters;
-            say(&mut self.out, &format!("downloading {}: {} %", self.name, quarters * 25));
+            say(
+                &mut self.out,
+                &format!("downloading {}: {} %", self.name, quarters * 25),
+            );
         }
     }
 

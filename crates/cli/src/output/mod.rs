@@ -102,6 +102,14 @@ impl Output {
         self.write(&format!("{}\n", escape::json(&text)))
     }
 
+    /// Prints bytes as they are: only for what this program made itself (scripts, manual pages).
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        match io::stdout().lock().write_all(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
+            other => other.context("cannot write to stdout"),
+        }
+    }
+
     /// A remark on stderr that `--quiet` silences.
     pub(crate) fn note(&self, line: impl Into<Line>) {
         if !self.quiet {
@@ -122,10 +130,7 @@ impl Output {
     }
 
     fn write(&self, text: &str) -> anyhow::Result<()> {
-        match io::stdout().lock().write_all(text.as_bytes()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
-            other => other.context("cannot write to stdout"),
-        }
+        self.bytes(text.as_bytes())
     }
 
     fn render(&self, line: &Line) -> String {
