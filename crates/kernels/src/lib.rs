@@ -1,1 +1,22 @@
-//! placeholder
+//! The numbers of Companion: dense products, normalisations and attention on the CPU.
+//!
+//! Slices and sizes go in, slices come out. This crate knows no model, no file and no thread: the
+//! caller splits the work and may call any operation from several threads on disjoint outputs.
+//!
+//! What instruction set runs is chosen once, at run time, and has a name that logs, tests and
+//! benchmark tables share ([`Kernels::name`]). The result of a row never depends on which other rows
+//! are computed with it, so a text embeds to the same bits alone and in a batch.
+//!
+//! ```
+//! let kernels = kernels::Kernels::scalar();
+//! let mut row = [3.0, 4.0];
+//! kernels.normalize(&mut row);
+//! assert_eq!(row, [0.6, 0.8]);
+//! ```
+#![allow(unsafe_code)] // The only crate that holds intrinsics; every block says why it is sound.
+
+mod arch;
+mod isa;
+mod ops;
+
+pub use isa::{Isa, IsaError, Kernels};

@@ -1,0 +1,102 @@
+//! What can go wrong between a model folder and a vector.
+
+use std::path::{Path, PathBuf};
+
+/// An error of the engine. The message names the file, the tensor or the value, and the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: `open`, `read`, `write`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A weight file is malformed, hostile or not finite.
+    #[error("{}: {source}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: crate::weights::WeightError,
+    },
+    /// A tokenizer file cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// A manifest (`model.json`) or `config.json` cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// No model of that name is installed.
+    #[error("no model {name:?} in {}; run `companion model pull minilm` or `companion model import FOLDER`", models_dir.display())]
+    NoModel {
+        /// The name that was asked for.
+        name: String,
+        /// Where it was looked for.
+        models_dir: PathBuf,
+    },
+    /// A model name that could not be a folder name.
+    #[error(
+        "{name:?} cannot be a model name; use letters, digits, '-', '_' and '.', 64 at most, starting with a letter or digit"
+    )]
+    BadName {
+        /// The name as given.
+        name: String,
+    },
+    /// A file's digest is not the one on record.
+    #[error("{} is not the file on record: sha256 is {found}, expected {expected}; run `companion model rm` and pull or import it again", path.display())]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// Its digest, in hex.
+        found: String,
+        /// The digest on record, in hex.
+        expected: String,
+    },
+    /// What was asked does not fit the model at hand.
+    #[error("{0}")]
+    Unsupported(String),
+    /// `COMPANION_KERNEL` or an option names kernels that cannot run.
+    #[error(transparent)]
+    Kernel(#[from] kernels::IsaError),
+    /// `COMPANION_THREADS` or an option is not a usable thread count.
+    #[error("{value:?} is not a thread count; use a whole number from 1 to {max}", max = crate::pool::MAX_THREADS)]
+    Threads {
+        /// The value as given.
+        value: String,
+    },
+}
+
+/// A result of the engine.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An I/O error on `path`.
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+        Error::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn manifest(path: &Path, reason: impl Into<String>) -> Error {
+        Error::Manifest {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}

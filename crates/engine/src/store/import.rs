@@ -1,0 +1,176 @@
+//! Putting a model into the store: checked at the door, copied beside its place, renamed into it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{CONFIG, FileInfo, MANIFEST, ModelInfo, ModelStore, TOKENIZER, WEIGHTS};
+use super::{catalogue, check_name, sha256_file};
+use crate::model::minilm::Config;
+use crate::weights::Weights;
+use crate::{Error, Result};
+
+impl ModelStore {
+    /// Copies the model in the folder `from`, or of the weight file `from` with its neighbours, into the
+    /// store as `name` (else the folder's own name), after checking all of it. An older model of that
+    /// name is replaced in one step.
+    pub fn import(&self, from: &Path, name: Option<&str>) -> Result<ModelInfo> {
+        let is_folder = fs::metadata(from)
+            .map_err(|e| Error::io("open", from, e))?
+            .is_dir();
+        let folder = if is_folder {
+            from
+        } else {
+            from.parent().unwrap_or(Path::new("."))
+        };
+        let weights = if is_folder {
+            from.join(WEIGHTS)
+        } else {
+            from.to_owned()
+        };
+        let named_by = if is_folder {
+            from.file_name()
+        } else {
+            from.file_stem()
+        };
+        let own_name = named_by
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let tokenizer = folder.join(TOKENIZER);
+        for needed in [&weights, &tokenizer] {
+            if !needed.is_file() {
+                return Err(Error::Unsupported(format!(
+                    "{} is missing; a model needs {WEIGHTS}, {TOKENIZER} and, unless Companion wrote it, {CONFIG} in one folder",
+                    needed.display()
+                )));
+            }
+        }
+        let config = folder.join(CONFIG);
+        let mut files = vec![
+            (WEIGHTS, weights.as_path()),
+            (TOKENIZER, tokenizer.as_path()),
+        ];
+        if config.is_file() {
+            files.push((CONFIG, config.as_path()));
+        }
+        self.install(name.unwrap_or(&own_name), &files, "imported from a folder")
+    }
+
+    /// Installs `files` (name in the store, where it is now) as the model `name`. `origin` says in words
+    /// where they came from.
+    pub fn install(&self, name: &str, files: &[(&str, &Path)], origin: &str) -> Result<ModelInfo> {
+        check_name(name)?;
+        for (file, _) in files {
+            check_name(file)?;
+        }
+        let staging = self.stage(name)?;
+        for (file, from) in files {
+            fs::copy(from, staging.path.join(file)).map_err(|e| Error::io("copy", from, e))?;
+        }
+        self.finish(staging, name, origin)
+    }
+
+    /// An empty folder beside the models, which is deleted again unless [`ModelStore::finish`] gets it.
+    pub(crate) fn stage(&self, name: &str) -> Result<Staging> {
+        fs::create_dir_all(&self.models_dir)
+            .map_err(|e| Error::io("create", &self.models_dir, e))?;
+        // The leading dot keeps it out of `list`: no model name begins with one.
+        let path = self
+            .models_dir
+            .join(format!(".{name}.{}.part", std::process::id()));
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(|e| Error::io("delete", &path, e))?;
+        }
+        fs::create_dir(&path).map_err(|e| Error::io("create", &path, e))?;
+        Ok(Staging { path })
+    }
+
+    /// Checks what was staged, writes its manifest, and renames it into its place.
+    pub(crate) fn finish(&self, staging: Staging, name: &str, origin: &str) -> Result<ModelInfo> {
+        let info = describe(&staging.path, name, origin)?;
+        crate::encoder::check(&staging.path, &info)?;
+        let manifest = staging.path.join(MANIFEST);
+        let json = serde_json::to_vec_pretty(&info)
+            .map_err(|e| Error::manifest(&manifest, e.to_string()))?;
+        fs::write(&manifest, json).map_err(|e| Error::io("write", &manifest, e))?;
+        for file in fs::read_dir(&staging.path).map_err(|e| Error::io("read", &staging.path, e))? {
+            let path = file
+                .map_err(|e| Error::io("read", &staging.path, e))?
+                .path();
+            File::open(&path)
+                .and_then(|f| f.sync_all())
+                .map_err(|e| Error::io("write", &path, e))?;
+        }
+        let place = self.path(name);
+        if place.exists() {
+            // A folder cannot be renamed over a full one, so the old model steps aside first.
+            let old = self
+                .models_dir
+                .join(format!(".{name}.{}.old", std::process::id()));
+            fs::rename(&place, &old).map_err(|e| Error::io("replace", &place, e))?;
+            fs::rename(&staging.path, &place).map_err(|e| Error::io("write", &place, e))?;
+            fs::remove_dir_all(&old).map_err(|e| Error::io("delete", &old, e))?;
+        } else {
+            fs::rename(&staging.path, &place).map_err(|e| Error::io("write", &place, e))?;
+        }
+        Ok(info)
+    }
+}
+
+/// A model in the making; its folder is deleted with it unless it was renamed into place.
+pub(crate) struct Staging {
+    pub(crate) path: PathBuf,
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // After a rename there is nothing left here, and that is well.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The manifest of the model in `folder`, read from its files.
+fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
+    let weights_path = folder.join(WEIGHTS);
+    let weights = Weights::open(&weights_path)?;
+    let config = Config::of_model(folder, &weights)?;
+    let quant = crate::quant::kind_of(&weights);
+    let (sha256, bytes) = sha256_file(&weights_path)?;
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))? {
+        let entry = entry.map_err(|e| Error::io("read", folder, e))?;
+        let (sha256, bytes) = sha256_file(&entry.path())?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        files.push(FileInfo {
+            name,
+            bytes,
+            sha256,
+        });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(ModelInfo {
+        name: name.to_owned(),
+        kind: "encoder".into(),
+        arch: "minilm".into(),
+        quant: quant.into(),
+        bytes,
+        parameters: config.parameters(),
+        licence: licence(&weights.metadata().clone(), &sha256),
+        sha256,
+        dim: config.hidden_size,
+        origin: origin.to_owned(),
+        created: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs()),
+        files,
+        config,
+    })
+}
+
+fn licence(metadata: &BTreeMap<String, String>, sha256: &str) -> String {
+    catalogue::licence_of(sha256)
+        .map(str::to_owned)
+        .or_else(|| metadata.get("licence").cloned())
+        .unwrap_or_else(|| "unknown".into())
+}

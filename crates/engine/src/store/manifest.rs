@@ -1,0 +1,96 @@
+//! The manifest of a model.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::minilm::Config;
+use crate::{Error, Result};
+
+/// A manifest longer than this is not one.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+
+/// What is known of an installed model; `model.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// The folder's name, and what commands call it.
+    pub name: String,
+    /// `encoder` or `decoder`.
+    pub kind: String,
+    /// Architecture: `minilm`.
+    pub arch: String,
+    /// Type of the weights: `f32` or `int8`.
+    pub quant: String,
+    /// Size of the weight file in bytes.
+    pub bytes: u64,
+    /// Weights of the network that a forward pass can use, before any packing.
+    pub parameters: u64,
+    /// Digest of the weight file, in hex.
+    pub sha256: String,
+    /// Components of a vector that it makes.
+    pub dim: usize,
+    /// Where it came from, in words.
+    pub origin: String,
+    /// Licence of the weights, as an SPDX identifier; `unknown` where nobody said.
+    pub licence: String,
+    /// When it was installed, in seconds since 1970 UTC.
+    pub created: u64,
+    /// Every other file of the folder with its digest.
+    pub files: Vec<FileInfo>,
+    /// Sizes of the network.
+    pub config: Config,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its digest, in hex.
+    pub sha256: String,
+}
+
+impl ModelInfo {
+    /// Reads a manifest and checks what later code relies on.
+    pub fn read(path: &Path) -> Result<ModelInfo> {
+        let length = std::fs::metadata(path)
+            .map_err(|e| Error::io("read", path, e))?
+            .len();
+        if length > MAX_MANIFEST_BYTES {
+            return Err(Error::manifest(
+                path,
+                format!("{length} bytes are too many for a manifest"),
+            ));
+        }
+        let text = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let info: ModelInfo =
+            serde_json::from_slice(&text).map_err(|e| Error::manifest(path, e.to_string()))?;
+        info.config
+            .check()
+            .map_err(|reason| Error::manifest(path, reason))?;
+        if let Some(file) = info
+            .files
+            .iter()
+            .find(|f| super::check_name(&f.name).is_err())
+        {
+            return Err(Error::manifest(
+                path,
+                format!("{:?} cannot be a file of a model", file.name),
+            ));
+        }
+        if info.sha256.len() != 64 || !info.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Error::manifest(
+                path,
+                format!("{:?} is not a sha256", info.sha256),
+            ));
+        }
+        Ok(info)
+    }
+
+    /// What stands beside every vector and analysis: the name and the first digits of the digest.
+    pub fn id(&self) -> String {
+        format!("{}@{}", self.name, &self.sha256[..12])
+    }
+}

@@ -1,0 +1,150 @@
+//! Which instruction set runs: detected once, named, and possible to force.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An instruction set that this crate has kernels for, slowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// Plain Rust, on any machine: the readable definition of every answer.
+    Scalar,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 (F, BW, DQ, VL) and its INT8 dot products (VNNI).
+    Avx512Vnni,
+}
+
+impl Isa {
+    /// Every instruction set, slowest first, whether this machine has it or not.
+    pub const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512Vnni];
+
+    /// The word that `COMPANION_KERNEL` uses for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512Vnni => "avx512vnni",
+        }
+    }
+
+    /// Whether this machine (CPU and operating system) can run it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Isa::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => crate::arch::x86_64::Avx2::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => crate::arch::x86_64::Avx512Vnni::detect().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// The fastest one that this machine can run.
+    pub fn detect() -> Isa {
+        Isa::ALL
+            .into_iter()
+            .rev()
+            .find(|isa| isa.is_available())
+            .unwrap_or(Isa::Scalar)
+    }
+}
+
+impl FromStr for Isa {
+    type Err = IsaError;
+
+    fn from_str(word: &str) -> Result<Isa, IsaError> {
+        Isa::ALL
+            .into_iter()
+            .find(|isa| isa.word() == word)
+            .ok_or_else(|| IsaError::Unknown(word.to_owned()))
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Why a forced instruction set cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IsaError {
+    /// The word names no instruction set.
+    Unknown(String),
+    /// This machine lacks the instruction set.
+    Unavailable(Isa),
+}
+
+impl fmt::Display for IsaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IsaError::Unknown(word) => write!(
+                f,
+                "unknown kernel {word:?}; use scalar, avx2 or avx512vnni, or leave COMPANION_KERNEL unset"
+            ),
+            IsaError::Unavailable(isa) => write!(
+                f,
+                "this machine cannot run the {isa} kernel; the fastest it can run is {}",
+                Isa::detect()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for IsaError {}
+
+/// The operations, bound to one instruction set that this machine is known to have.
+///
+/// It is a small value to pass around. Only [`Kernels::new`] makes one for a wider instruction set,
+/// and only after detection, which is what lets the operations be safe to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernels {
+    isa: Isa,
+}
+
+impl Kernels {
+    /// The kernels of `isa`, if this machine can run them.
+    pub fn new(isa: Isa) -> Result<Kernels, IsaError> {
+        if isa.is_available() {
+            Ok(Kernels { isa })
+        } else {
+            Err(IsaError::Unavailable(isa))
+        }
+    }
+
+    /// The fastest kernels that this machine can run.
+    pub fn detect() -> Kernels {
+        Kernels { isa: Isa::detect() }
+    }
+
+    /// What `COMPANION_KERNEL` forces, else what is detected.
+    pub fn from_env() -> Result<Kernels, IsaError> {
+        match std::env::var("COMPANION_KERNEL") {
+            Ok(word) if !word.is_empty() => Kernels::new(word.parse()?),
+            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(Kernels::detect()),
+            Err(std::env::VarError::NotUnicode(word)) => {
+                Err(IsaError::Unknown(word.to_string_lossy().into_owned()))
+            }
+        }
+    }
+
+    /// The readable definition of every answer.
+    pub const fn scalar() -> Kernels {
+        Kernels { isa: Isa::Scalar }
+    }
+
+    /// The instruction set in use.
+    pub fn isa(self) -> Isa {
+        self.isa
+    }
+
+    /// The name of the INT8 kernels in use, as `arch-type-variant`; `scalar` where there is none.
+    pub fn name(self) -> &'static str {
+        match self.isa {
+            Isa::Scalar => "scalar",
+            Isa::Avx2 => "x86_64-int8-avx2",
+            Isa::Avx512Vnni => "x86_64-int8-avx512vnni",
+        }
+    }
+}
