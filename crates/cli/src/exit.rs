@@ -102,8 +102,23 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
         if let Some(failure) = link.downcast_ref::<Failure>() {
             return failure.exit;
         }
+        if let Some(error) = link.downcast_ref::<engine::Error>() {
+            return of_engine(error);
+        }
     }
     Exit::Failed
+}
+
+fn of_engine(error: &engine::Error) -> Exit {
+    use engine::Error as E;
+    match error {
+        E::NoModel { .. } => Exit::NotFound,
+        E::Weights { .. } | E::Tokenizer { .. } | E::Manifest { .. } | E::Digest { .. } => {
+            Exit::Damaged
+        }
+        E::BadName { .. } | E::Kernel(_) | E::Threads { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
 }
 
 /// Prints the chain of `error` once, escaped, on stderr, and returns its code.

@@ -10,9 +10,7 @@ mod commands;
 mod config;
 mod context;
 mod exit;
-#[allow(dead_code)] // its command comes with the next change
 mod fetch;
-#[allow(dead_code)] // its command comes with the next change
 mod jsonl;
 mod output;
 mod when;

@@ -2,7 +2,9 @@
 
 mod completions;
 mod config;
+mod embed;
 mod man;
+mod model;
 mod version;
 
 use crate::args::Args;
@@ -12,6 +14,10 @@ use crate::exit::{Exit, Failure};
 /// Every subcommand, in the order in which the help lists them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Turn texts into vectors, line by line
+    Embed(embed::Args),
+    /// Fetch, list, check and remove models
+    Model(model::Args),
     /// Show or change the settings in config.toml
     Config(config::Args),
     /// Print the completion script of a shell
@@ -29,6 +35,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         return Err(Failure::usage("say what to do; `companion --help` lists the commands").into());
     };
     match command {
+        Command::Embed(args) => embed::run(&context, &args),
+        Command::Model(args) => model::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),
         Command::Man(args) => man::run(&context, &args),

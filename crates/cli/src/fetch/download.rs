@@ -22,6 +22,9 @@ pub(super) fn download(url: &str, file: &WantedFile, job: &mut Job<'_>) -> Resul
     job.progress.begin(&file.name, file.size_bytes);
     let result = download_part(url, file, &mut part, job);
     job.progress.end();
+    if result.is_err() && part.length == 0 {
+        part.discard();
+    }
     result?;
     part.file
         .sync_all()
@@ -273,6 +276,13 @@ impl Part {
         self.inherited = false;
         self.validator = None;
         Ok(())
+    }
+
+    /// Takes an empty part away again; one with bytes in it is worth keeping.
+    fn discard(&self) {
+        // Left behind, they would cost a name in a folder and nothing else.
+        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(&self.tag_path);
     }
 
     fn append(&mut self, block: &[u8], wanted: &WantedFile) -> Result<(), FetchError> {

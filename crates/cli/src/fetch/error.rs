@@ -95,6 +95,9 @@ pub(crate) enum FetchError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file could not be read to make its digest.
+    #[error(transparent)]
+    Digest(#[from] engine::Error),
     /// The user pressed Ctrl-C.
     #[error("interrupted; what has arrived is kept, the same command goes on from there")]
     Cancelled,

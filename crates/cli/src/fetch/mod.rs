@@ -9,7 +9,6 @@
 //! written in a journal is ever sent anywhere.
 
 mod cache;
-mod digest;
 mod download;
 mod error;
 mod folder;
@@ -25,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub(crate) use digest::sha256_of_file;
 pub(crate) use error::FetchError;
 use progress::Progress;
 
@@ -34,8 +32,8 @@ use progress::Progress;
 pub(crate) struct WantedFile {
     /// Its name in the repository, in the package and in the model store.
     pub(crate) name: String,
-    /// SHA-256 of its bytes, 64 hex digits.
-    pub(crate) sha256: String,
+    /// Every SHA-256 that is right, 64 hex digits each.
+    pub(crate) sha256: Vec<String>,
     /// Its size; a source that offers more is cut off there.
     pub(crate) size_bytes: u64,
 }
@@ -48,9 +46,44 @@ pub(crate) struct Wanted {
     /// The repository on the hub, `owner/name`.
     pub(crate) repository: String,
     /// The Python package that carries the same files, if there is one.
-    pub(crate) package: Option<String>,
+    pub(crate) package: Option<Package>,
     /// The files, each needed.
     pub(crate) files: Vec<WantedFile>,
+}
+
+/// A Python package with a model in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Package {
+    /// Its name on the index.
+    pub(crate) name: String,
+    /// The version whose files are pinned.
+    pub(crate) version: String,
+    /// The folder in its wheel that holds the files.
+    pub(crate) folder: String,
+}
+
+impl From<&engine::store::catalogue::Known> for Wanted {
+    fn from(known: &engine::store::catalogue::Known) -> Wanted {
+        let file = |file: &engine::store::catalogue::KnownFile| WantedFile {
+            name: file.name.to_owned(),
+            sha256: file
+                .sha256
+                .iter()
+                .map(|digest| (*digest).to_owned())
+                .collect(),
+            size_bytes: file.bytes,
+        };
+        Wanted {
+            model: known.name.to_owned(),
+            repository: known.hub.to_owned(),
+            package: known.pypi.map(|(name, version, folder)| Package {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                folder: folder.to_owned(),
+            }),
+            files: known.files.iter().map(file).collect(),
+        }
+    }
 }
 
 impl Wanted {
@@ -192,7 +225,7 @@ pub(crate) fn fetch(
         let result = match source {
             Source::Hub => hub::fetch(wanted, &missing, job),
             Source::Pypi => package::fetch(wanted, &missing, job),
-            Source::Path(path) => folder::fetch(path, &missing, job),
+            Source::Path(path) => folder::fetch(path, wanted, &missing, job),
         };
         match result {
             Ok(from) => origin = from,

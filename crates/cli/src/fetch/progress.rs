@@ -17,8 +17,12 @@ pub(crate) trait Progress {
     fn note(&mut self, line: &str);
 }
 
-/// The progress for this process: drawn on stderr if that is a terminal, else told in lines there.
-pub(crate) fn on_stderr() -> Box<dyn Progress> {
+/// The progress for this process: drawn on stderr if that is a terminal, else told in lines there;
+/// nowhere with `quiet`.
+pub(crate) fn on_stderr(quiet: bool) -> Box<dyn Progress> {
+    if quiet {
+        return Box::new(Lines::new(std::io::sink()));
+    }
     match std::io::stderr().is_terminal() {
         true => Box::new(Bar { bar: None }),
         false => Box::new(Lines::new(std::io::stderr())),

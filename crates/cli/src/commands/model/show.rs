@@ -1,0 +1,57 @@
+//! `companion model show`.
+
+use engine::store::{ModelInfo, ModelStore};
+
+use super::table::size;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Line;
+
+/// Which model.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Its name in `companion model list`
+    name: String,
+}
+
+pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
+    let model = store.get(&args.name)?;
+    if context.out.is_json() {
+        context.out.json(&model)?;
+        return Ok(Exit::Success);
+    }
+    context.out.line(Line::new().bold(model.name.as_str()))?;
+    for (label, value) in facts(&model) {
+        context
+            .out
+            .line(Line::new().dim(format!("  {label:<11}")).plain(value))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn facts(model: &ModelInfo) -> Vec<(&'static str, String)> {
+    let installed = i64::try_from(model.created)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map_or_else(
+            || "at an unknown time".to_owned(),
+            |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        );
+    vec![
+        ("kind", format!("{}, {}", model.kind, model.arch)),
+        (
+            "weights",
+            format!(
+                "{}, {} of {} parameters",
+                size(model.bytes),
+                model.quant,
+                model.parameters
+            ),
+        ),
+        ("vectors", format!("{} components", model.dim)),
+        ("sha256", model.sha256.clone()),
+        ("licence", model.licence.clone()),
+        ("origin", model.origin.clone()),
+        ("installed", installed),
+    ]
+}
