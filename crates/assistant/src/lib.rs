@@ -1,1 +1,89 @@
-//! placeholder
+//! What Companion does with a journal and a model: it reads entries, finds them again, asks the next question, and
+//! looks back.
+//!
+//! Everything here is a value: nothing prints, nothing asks, nothing opens a socket. What is derived from an entry is
+//! either a number with its uncertainty or an exact quote with the entry that it came from.
+//!
+//! ```
+//! use assistant::{THEMES, prompt, style};
+//!
+//! let question = &prompt::bank()[0];
+//! assert!(style::question_breaches(&prompt::embedded_text(question)).is_empty());
+//! assert_eq!(THEMES.len(), 20);
+//! ```
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+mod catch_up;
+mod error;
+mod instant;
+pub mod prompt;
+mod quote;
+pub mod search;
+mod span;
+mod stats;
+pub mod style;
+pub mod summary;
+pub mod trends;
+mod words;
+
+use std::ops::Range;
+
+use jiff::ZonedDateTime;
+use serde::Serializer;
+
+pub use catch_up::{CatchUp, catch_up};
+pub use error::{Error, Result};
+pub use instant::{Analysed, Instant, LinearReader, Passage, Reader, Reading};
+pub use span::{Span, Unit};
+pub use stats::Interval;
+
+/// The themes an entry can have, in the order of the heads.
+pub const THEMES: [&str; 20] = [
+    "work",
+    "school",
+    "family",
+    "friends",
+    "romance",
+    "health",
+    "exercise",
+    "sleep",
+    "food",
+    "money",
+    "leisure",
+    "creativity",
+    "nature",
+    "travel",
+    "home",
+    "pets",
+    "spirituality",
+    "technology",
+    "emotions",
+    "growth",
+];
+
+/// The tier of everything that is made here without a language model.
+pub(crate) const TIER: &str = "instant";
+
+/// Spans of the sentences of `text`; its trimmed whole where nothing in it begins or ends a sentence (emoji, digits,
+/// one unbroken line); none for blank text.
+pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
+    let mut found = engine::text::sentences(text);
+    let trimmed = text.trim();
+    if found.is_empty() && !trimmed.is_empty() {
+        let start = text.len() - text.trim_start().len();
+        found.push(start..start + trimmed.len());
+    }
+    found
+}
+
+/// Dates leave as RFC 3339 with the offset of their zone: what every reader of JSON understands.
+pub(crate) fn rfc3339<S: Serializer>(
+    date: &ZonedDateTime,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_str(&date.strftime("%Y-%m-%dT%H:%M:%S%:z"))
+}

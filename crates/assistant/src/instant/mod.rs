@@ -1,0 +1,190 @@
+//! The instant tier: an encoder, and heads that read its embeddings. Milliseconds an entry, no other model.
+
+mod heads;
+mod linear;
+mod reading;
+
+use std::{ops::Range, sync::Arc};
+
+use engine::encoder::{Embedding, Encoder};
+use journal::{Analysis, Vectors};
+
+pub use linear::LinearReader;
+pub use reading::{Passage, Reader, Reading};
+
+use crate::{Error, Result, TIER};
+
+/// Texts go to the encoder in groups of about this many bytes, so that progress is seen and memory stays bounded
+/// while the batch is still long enough to keep every thread busy.
+const GROUP_BYTES: usize = 64 * 1024;
+
+/// The instant tier, ready to read entries. Cheap to clone; shared between threads.
+#[derive(Clone)]
+pub struct Instant {
+    encoder: Encoder,
+    reader: Arc<dyn Reader>,
+    model: String,
+}
+
+/// What the instant tier says about one text.
+#[derive(Clone, Debug)]
+pub struct Analysed {
+    /// Sentiment, valence, themes, evidence.
+    pub analysis: Analysis,
+    /// Embeddings of the text and of each of its sentences, for search.
+    pub vectors: Vectors,
+    /// Word pieces read, all of them.
+    pub tokens: usize,
+}
+
+impl Instant {
+    /// The instant tier over `encoder`, with the heads that this build carries.
+    pub fn open(encoder: Encoder) -> Result<Self> {
+        let heads = LinearReader::committed()?;
+        if encoder.dim() != heads.dim() {
+            let (got, want) = (encoder.dim(), heads.dim());
+            let reason = format!(
+                "they read embeddings of {want} numbers, {} makes {got}",
+                encoder.model_id()
+            );
+            return Err(Error::Heads { reason });
+        }
+        Ok(Self::with_reader(encoder, Arc::new(heads)))
+    }
+
+    /// The instant tier over `encoder`, with `reader` in place of the committed heads.
+    pub fn with_reader(encoder: Encoder, reader: Arc<dyn Reader>) -> Self {
+        let model = format!("{}+{}", encoder.model_id(), reader.id());
+        Self {
+            encoder,
+            reader,
+            model,
+        }
+    }
+
+    /// Name of the tier, as analyses carry it.
+    pub fn tier() -> &'static str {
+        TIER
+    }
+
+    /// Encoder and reader that make the analyses, as they record it.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The encoder whose vectors are stored and searched.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Analyses and embeds `texts`, in order. Every text counts whole, however long; blank text gets the reading of
+    /// a blank: neutral, unsure, without themes. `on_done` is told how many texts are finished.
+    pub fn analyse(&self, texts: &[&str], on_done: &mut dyn FnMut(usize)) -> Result<Vec<Analysed>> {
+        let mut all = Vec::with_capacity(texts.len());
+        let mut rest = texts;
+        while !rest.is_empty() {
+            let (group, later) = rest.split_at(group_len(rest));
+            all.extend(self.group(group)?);
+            on_done(all.len());
+            rest = later;
+        }
+        Ok(all)
+    }
+
+    /// Texts that share one ragged call of the encoder.
+    fn group(&self, texts: &[&str]) -> Result<Vec<Analysed>> {
+        let sentences: Vec<Vec<Range<usize>>> = texts.iter().map(|t| crate::sentences(t)).collect();
+        let mut inputs: Vec<&str> = Vec::new();
+        for (text, spans) in texts.iter().zip(&sentences) {
+            if !is_single(text, spans) {
+                inputs.push(text);
+            }
+            inputs.extend(spans.iter().map(|s| &text[s.clone()]));
+        }
+        let mut embeddings = self.encoder.embed(&inputs).into_iter();
+        let embedded: Vec<(Embedding, Vec<Vec<f32>>)> = texts
+            .iter()
+            .zip(&sentences)
+            .map(|(text, spans)| {
+                let mut take = |n: usize| embeddings.by_ref().take(n).collect::<Vec<_>>();
+                let (whole, parts) = if is_single(text, spans) {
+                    (take(1), None)
+                } else {
+                    (take(1), Some(take(spans.len())))
+                };
+                let whole = whole
+                    .into_iter()
+                    .next()
+                    .expect("the encoder returns one embedding a text");
+                let parts = parts.map_or_else(
+                    || vec![whole.vector.clone()],
+                    |p| p.into_iter().map(|e| e.vector).collect(),
+                );
+                (whole, parts)
+            })
+            .collect();
+        let passages: Vec<Passage<'_>> = texts
+            .iter()
+            .zip(&sentences)
+            .zip(&embedded)
+            .map(|((text, sentences), (whole, vectors))| Passage {
+                text,
+                sentences,
+                entry: &whole.vector,
+                vectors,
+            })
+            .collect();
+        let readings = self.reader.read(&passages);
+        if readings.len() != texts.len() {
+            let (expected, got) = (texts.len(), readings.len());
+            return Err(Error::Reader {
+                reader: self.reader.id().to_owned(),
+                expected,
+                got,
+            });
+        }
+        let analyses: Vec<Analysis> = readings
+            .iter()
+            .zip(&sentences)
+            .map(|(r, s)| r.analysis(s, &self.model))
+            .collect();
+        Ok(analyses
+            .into_iter()
+            .zip(sentences)
+            .zip(embedded)
+            .map(|((analysis, spans), (whole, parts))| Analysed {
+                analysis,
+                tokens: whole.tokens,
+                vectors: Vectors {
+                    model: self.encoder.model_id().to_owned(),
+                    entry: whole.vector,
+                    sentences: spans.into_iter().zip(parts).collect(),
+                },
+            })
+            .collect())
+    }
+
+    /// The embedding of a query or any other single text.
+    pub(crate) fn embed(&self, text: &str) -> Vec<f32> {
+        self.encoder
+            .embed(&[text])
+            .pop()
+            .map(|e| e.vector)
+            .unwrap_or_default()
+    }
+}
+
+/// True where the entry is its only sentence, so that one embedding serves as both.
+fn is_single(text: &str, sentences: &[Range<usize>]) -> bool {
+    matches!(sentences, [only] if text[only.clone()].len() == text.trim().len())
+}
+
+/// How many of `texts`, at least one, make up a group.
+fn group_len(texts: &[&str]) -> usize {
+    let mut bytes = 0;
+    let fits = texts.iter().take_while(|t| {
+        bytes += t.len();
+        bytes <= GROUP_BYTES
+    });
+    fits.count().max(1)
+}
