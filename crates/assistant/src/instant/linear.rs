@@ -93,13 +93,15 @@ impl LinearReader {
                 sigmoid(meta.theme_scale[t] * self.theme(t, &parts, &whole) + meta.theme_offset[t])
             })
             .collect();
+        let pole = |c: usize| loudest(by_sentence.iter().map(|p| p[c]));
         Reading {
             sentiment,
             valence: (valence.tanh() * meta.valence_scale).clamp(-1.0, 1.0),
             mixed: mixed(meta, &sentiment, &by_sentence),
             unsure: sentiment.iter().all(|p| *p < meta.unsure_below),
             themes,
-            sentiment_sentence: [0, 1, 2].map(|c| loudest(by_sentence.iter().map(|p| p[c]))),
+            // A plain day has no sentence that says so.
+            sentiment_sentence: [pole(0), None, pole(2)],
             theme_sentence: (0..THEMES.len())
                 .map(|t| loudest(parts.iter().map(|p| p.themes[t])))
                 .collect(),
@@ -181,4 +183,109 @@ fn softmax(z: [f32; 3]) -> [f32; 3] {
 
 fn sigmoid(z: f32) -> f32 {
     1.0 / (1.0 + (-z).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use journal::Sentiment;
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// What `tools/train/heads_fixture.py` computed with NumPy, from f32 embeddings.
+    #[derive(Deserialize)]
+    struct Reference {
+        text: String,
+        sentences: Vec<String>,
+        entry: Vec<f32>,
+        vectors: Vec<Vec<f32>>,
+        probabilities: [f32; 3],
+        valence: f32,
+        themes: Vec<f32>,
+        sentiment: Sentiment,
+        mixed: bool,
+        unsure: bool,
+        evidence: BTreeMap<String, usize>,
+    }
+
+    fn near(a: f32, b: f32) -> bool {
+        (a - b).abs() < 1e-4
+    }
+
+    #[test]
+    fn the_heads_say_what_the_reference_says() {
+        let json = include_str!("../../tests/fixtures/heads_reference.json");
+        let references: Vec<Reference> = serde_json::from_str(json).unwrap();
+        let reader = LinearReader::committed().unwrap();
+        for r in references {
+            let mut at = 0;
+            let spans: Vec<_> = r
+                .sentences
+                .iter()
+                .map(|s| {
+                    let start = at + r.text[at..].find(s.as_str()).unwrap();
+                    at = start + s.len();
+                    start..at
+                })
+                .collect();
+            let passage = Passage {
+                text: &r.text,
+                sentences: &spans,
+                entry: &r.entry,
+                vectors: &r.vectors,
+            };
+            let got = reader.read(&[passage]).remove(0);
+            assert!(
+                got.sentiment
+                    .iter()
+                    .zip(r.probabilities)
+                    .all(|(a, b)| near(*a, b)),
+                "{} {got:?}",
+                r.text
+            );
+            assert!(
+                got.themes.iter().zip(&r.themes).all(|(a, b)| near(*a, *b)),
+                "{} {got:?}",
+                r.text
+            );
+            let analysis = got.analysis(&spans, "m");
+            assert!(
+                near(analysis.valence, r.valence),
+                "{} {}",
+                r.text,
+                analysis.valence
+            );
+            assert_eq!(
+                (analysis.sentiment, analysis.mixed, analysis.unsure),
+                (r.sentiment, r.mixed, r.unsure),
+                "{}",
+                r.text
+            );
+            let evidence: BTreeMap<String, usize> = analysis
+                .evidence
+                .iter()
+                .map(|e| {
+                    (
+                        e.claim.clone(),
+                        spans.iter().position(|s| s.start == e.start).unwrap(),
+                    )
+                })
+                .collect();
+            assert_eq!(evidence, r.evidence, "{}", r.text);
+        }
+    }
+
+    #[test]
+    fn without_a_sentence_there_is_nothing_to_read() {
+        let reader = LinearReader::committed().unwrap();
+        let passage = Passage {
+            text: " ",
+            sentences: &[],
+            entry: &[0.0; 384],
+            vectors: &[],
+        };
+        assert_eq!(reader.read(&[passage]), [Reading::blank()]);
+    }
 }

@@ -44,7 +44,7 @@ pub struct Reading {
     pub unsure: bool,
     /// Probability of each of [`THEMES`], in their order.
     pub themes: Vec<f32>,
-    /// Index of the sentence that speaks most for each of the three sentiments.
+    /// Index of the sentence that speaks most for each of the three sentiments; none for a plain neutral.
     pub sentiment_sentence: [Option<usize>; 3],
     /// Index of the sentence that speaks most for each theme, in the order of [`THEMES`].
     pub theme_sentence: Vec<Option<usize>>,

@@ -35,7 +35,7 @@ const FOLLOWS: f32 = 0.25;
 const SAME_KIND: f32 = -0.12;
 const ASKED_ONCE: f32 = -0.1;
 /// Chance decides among questions that fit about equally, so that not every good day gets the same one.
-const CHANCE: f32 = 0.18;
+const CHANCE: f32 = 0.25;
 
 /// A question to show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -87,8 +87,7 @@ fn pick(
     seed: u64,
     of_the_hour: bool,
 ) -> Result<Prompt> {
-    let asked: HashMap<String, Timestamp> =
-        journal.prompts_since(Timestamp::MIN)?.into_iter().collect();
+    let asked = state::last_asked(journal, Timestamp::MIN)?;
     let passages = follow::passages(state);
     let chooser = Chooser {
         state,

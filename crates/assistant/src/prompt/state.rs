@@ -73,7 +73,7 @@ impl State {
         Ok(Self {
             mood: mood(&entries, now),
             themes: themes(&entries, now),
-            resting: journal.prompts_since(since)?.into_iter().collect(),
+            resting: last_asked(journal, since)?,
             now: now.clone(),
             entries,
             vectors,
@@ -96,6 +96,19 @@ impl State {
     pub(super) fn freshness(&self, entry: usize) -> f32 {
         freshness(&self.entries[entry], &self.now)
     }
+}
+
+/// Every question asked at `since` or later, with the last time.
+pub(super) fn last_asked(
+    journal: &Journal,
+    since: Timestamp,
+) -> Result<HashMap<String, Timestamp>> {
+    let mut asked = HashMap::new();
+    for (id, at) in journal.prompts_since(since)? {
+        let last = asked.entry(id).or_insert(at);
+        *last = at.max(*last);
+    }
+    Ok(asked)
 }
 
 /// The entries of the last days, newest first; the last three of all where those days are empty.
