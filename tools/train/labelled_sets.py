@@ -71,7 +71,7 @@ def row_of(name, item):
     elif known:
         row.valence = sum(known) / len(known)
         row.emotions = sorted({EMOTION_OF_SET[word] for word in words if word in EMOTION_OF_SET})
-    if item.get("themes") is not None and name in ("lemotif", "sad"):
+    if item.get("themes") is not None and name in ("lemotif", "sad", "claff_happydb"):
         present = {THEME_OF_SET[theme] for theme in item["themes"] if theme in THEME_OF_SET}
         second = THEME_OF_SET.get({"Social Relationships": "friends"}.get(item.get("second_label"), ""), None)
         # One label a text is asked for, so the absence of the others is only a hint: a low weight.
