@@ -1,0 +1,235 @@
+//! Writing in the person's own editor, without a byte of the entry on a disk.
+//!
+//! The text is handed over in a file on a file system that lives in memory; it is overwritten and
+//! removed afterwards. Where no such file system is found, this refuses. What the editor itself
+//! writes elsewhere (swap files, undo history) is the editor's doing: the known ones are told to
+//! keep it off.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::exit::Failure;
+use crate::input;
+
+/// The editor to use: `--editor`'s value, the configuration, `VISUAL`, `EDITOR`.
+pub(crate) fn chosen(configured: &str) -> Option<String> {
+    [configured.to_owned()]
+        .into_iter()
+        .chain(
+            ["VISUAL", "EDITOR"]
+                .iter()
+                .filter_map(|name| std::env::var(name).ok()),
+        )
+        .find(|command| !command.trim().is_empty())
+}
+
+/// Opens `text` in `editor` and hands what was saved there to `save`. If `save` fails, the file stays
+/// in memory and the error names it: what was written is not lost.
+pub(crate) fn edit<T>(
+    editor: &str,
+    text: &str,
+    save: impl FnOnce(String) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let file = MemoryFile::create(text)?;
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let status = Command::new(program)
+        .args(words)
+        .args(private_options(program))
+        .arg(&file.path)
+        .status()
+        .map_err(|error| {
+            Failure::usage(format!(
+                "cannot start the editor {editor:?} ({error}); set another with \
+                 `companion config set editor NAME`"
+            ))
+        })?;
+    if !status.success() {
+        return Err(Failure::usage(format!(
+            "the editor {editor:?} ended with {status}; nothing was changed"
+        ))
+        .into());
+    }
+    let saved = input::file_text(&file.path, input::MAX_ENTRY_BYTES).and_then(save);
+    saved.map_err(|error| {
+        let place = file.keep();
+        error.context(format!(
+            "what you wrote is not saved; it is still in {} (in memory, until this computer restarts)",
+            place.display()
+        ))
+    })
+}
+
+/// What keeps well-known editors from writing copies of the text beside it or into home.
+fn private_options(program: &str) -> &'static [&'static str] {
+    match Path::new(program)
+        .file_name()
+        .and_then(|name| name.to_str())
+    {
+        Some("vim" | "vi" | "nvim" | "view") => &[
+            "-n",
+            "-i",
+            "NONE",
+            "--cmd",
+            "set nobackup nowritebackup noundofile noswapfile viminfo= shada=",
+        ],
+        _ => &[],
+    }
+}
+
+/// A file in memory that is wiped and removed when dropped.
+struct MemoryFile {
+    path: PathBuf,
+    dir: Option<tempfile::TempDir>,
+}
+
+impl MemoryFile {
+    fn create(text: &str) -> anyhow::Result<MemoryFile> {
+        let parent = memory_dir()?;
+        // A directory of mode 0700: editors that replace the file do it inside.
+        let dir = tempfile::Builder::new()
+            .prefix("companion-")
+            .tempdir_in(&parent)
+            .with_context(|| format!("cannot make a place for the text in {}", parent.display()))?;
+        let path = dir.path().join("entry.md");
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot hand the text over in {}", path.display()))?;
+        Ok(MemoryFile {
+            path,
+            dir: Some(dir),
+        })
+    }
+
+    /// Leaves the file where it is.
+    fn keep(mut self) -> PathBuf {
+        if let Some(dir) = self.dir.take() {
+            let _ = dir.keep();
+        }
+        self.path.clone()
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        // Whatever the editor left beside the file goes the same way.
+        let Some(dir) = &self.dir else { return };
+        for entry in fs::read_dir(dir.path()).into_iter().flatten().flatten() {
+            overwrite(&entry.path());
+        }
+    }
+}
+
+fn overwrite(path: &Path) {
+    // The directory is removed in any case; a file that cannot be opened is a directory or a socket.
+    if let Ok(mut file) = OpenOptions::new().write(true).open(path)
+        && let Ok(length) = file.seek(SeekFrom::End(0))
+        && file.seek(SeekFrom::Start(0)).is_ok()
+    {
+        let zeros = [0; 4096];
+        let mut left = length;
+        while left > 0 {
+            let part = left.min(4096) as usize;
+            if file.write_all(&zeros[..part]).is_err() {
+                break;
+            }
+            left -= part as u64;
+        }
+    }
+}
+
+/// A directory that lives in memory: `XDG_RUNTIME_DIR`, else `/dev/shm`.
+fn memory_dir() -> anyhow::Result<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    runtime
+        .into_iter()
+        .chain([PathBuf::from("/dev/shm")])
+        .find(|dir| dir.is_dir() && lives_in_memory(dir))
+        .ok_or_else(|| {
+            Failure::usage(
+                "there is no file system in memory here (XDG_RUNTIME_DIR, /dev/shm), so an editor \
+                 would put the entry on the disk unencrypted; use `companion write --no-editor`, \
+                 or pipe the text into `companion new`",
+            )
+            .into()
+        })
+}
+
+#[cfg(target_os = "linux")]
+fn lives_in_memory(dir: &Path) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    const RAMFS: u64 = 0x8584_58f6;
+    rustix::fs::statfs(dir)
+        .is_ok_and(|stat| matches!(stat.f_type as u64 & 0xffff_ffff, TMPFS | RAMFS))
+}
+
+/// Elsewhere there is no telling.
+#[cfg(not(target_os = "linux"))]
+fn lives_in_memory(_dir: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wipes_and_removes_what_it_handed_over() {
+        let Ok(file) = MemoryFile::create("secret") else {
+            // A machine without a file system in memory: the refusal is the right answer.
+            return;
+        };
+        let (path, dir) = (file.path.clone(), file.path.parent().unwrap().to_owned());
+        let kept = fs::File::open(&path).unwrap();
+        drop(file);
+        assert!(!dir.exists());
+        let mut left = String::new();
+        std::io::Read::read_to_string(&mut &kept, &mut left).unwrap();
+        assert_eq!(left, "\0".repeat(6));
+    }
+
+    #[test]
+    fn a_disk_is_not_memory() {
+        assert!(!lives_in_memory(Path::new("/proc")));
+    }
+
+    #[test]
+    fn what_cannot_be_saved_stays_in_memory() {
+        let result: anyhow::Result<()> = edit("true", "precious", |_| {
+            Err(Failure::usage("disk full").into())
+        });
+        let error = format!("{:#}", result.unwrap_err());
+        if error.contains("no file system in memory") {
+            return;
+        }
+        let place = error
+            .split(" in ")
+            .nth(1)
+            .unwrap()
+            .split(" (")
+            .next()
+            .unwrap();
+        assert_eq!(fs::read_to_string(place).unwrap(), "precious");
+        fs::remove_dir_all(Path::new(place).parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn an_editor_that_fails_changes_nothing() {
+        if let Err(error) = edit("false", "text", Ok) {
+            let error = error.to_string();
+            assert!(
+                error.contains("nothing was changed") || error.contains("no file system in memory"),
+                "{error}"
+            );
+        }
+    }
+}
