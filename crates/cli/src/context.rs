@@ -4,12 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use assistant::Instant;
+use engine::encoder::{Encoder, EncoderOptions};
 use jiff::ZonedDateTime;
+use journal::{Home, Journal, Protection, Secret};
 
 use crate::args::Global;
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::input;
 use crate::output::Output;
+use crate::passphrase;
 
 /// Made once by [`crate::commands::run`].
 #[derive(Debug)]
@@ -38,6 +43,11 @@ impl Context {
     /// The directory of this journal (`COMPANION_HOME`); it may not exist yet.
     pub(crate) fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The same, as the journal knows it.
+    pub(crate) fn journal_home(&self) -> Home {
+        Home::at(&self.home)
     }
 
     /// Where models are installed.
@@ -71,6 +81,93 @@ impl Context {
                 .with_context(|| format!("COMPANION_NOW is not a time with a zone: {text:?}")),
             Err(_) => Ok(ZonedDateTime::now()),
         }
+    }
+
+    /// Opens the journal; an error where there is none.
+    pub(crate) fn journal(&self) -> anyhow::Result<Journal> {
+        let home = self.journal_home();
+        let secret = self.secret(&home)?;
+        self.opened(Journal::open(&home, &secret)?)
+    }
+
+    /// Opens the journal, or makes one in a home that has none yet.
+    pub(crate) fn journal_for_writing(&self) -> anyhow::Result<Journal> {
+        let home = self.journal_home();
+        if home.exists() {
+            return self.journal();
+        }
+        let secret = self.first_secret()?;
+        let journal = Journal::open_or_create(&home, &secret)?;
+        let place = home.path().display();
+        self.out.note(match journal.protection() {
+            Protection::KeyFile => format!(
+                "made a journal in {place}, locked by the key file in it: keep copies of it without \
+                 journal.key, or set a passphrase with `companion passphrase set`"
+            ),
+            Protection::Passphrase => format!(
+                "made a journal in {place}, locked by your passphrase: without it, nobody can read \
+                 the journal, and nobody can help"
+            ),
+        });
+        self.opened(journal)
+    }
+
+    /// What opens the journal in `home`.
+    pub(crate) fn secret(&self, home: &Home) -> anyhow::Result<Secret> {
+        // A key file opens without a passphrase, even if the environment of a script holds one.
+        if !home.exists() || home.protection()? == Protection::KeyFile {
+            return Ok(Secret::None);
+        }
+        if let Some(given) = passphrase::given(&self.global)? {
+            return Ok(Secret::passphrase(&given));
+        }
+        if input::is_interactive() {
+            return Ok(Secret::passphrase(&passphrase::ask("Passphrase:")?));
+        }
+        Err(journal::Error::PassphraseNeeded.into())
+    }
+
+    /// What a new journal is locked with: the passphrase that was given, else the person's choice,
+    /// else a key file.
+    fn first_secret(&self) -> anyhow::Result<Secret> {
+        if let Some(given) = passphrase::given(&self.global)? {
+            return Ok(Secret::passphrase(&given));
+        }
+        if !input::is_interactive() {
+            return Ok(Secret::None);
+        }
+        self.out.warn(
+            "This is a new journal. A passphrase locks it; without one, a key file beside it does.",
+        );
+        let chosen = passphrase::ask_new("Passphrase (Enter for none):")?;
+        Ok(if chosen.is_empty() {
+            Secret::None
+        } else {
+            Secret::passphrase(&chosen)
+        })
+    }
+
+    fn opened(&self, journal: Journal) -> anyhow::Result<Journal> {
+        for notice in journal.notices() {
+            self.out.warn(format!("note: {notice}"));
+        }
+        Ok(journal)
+    }
+
+    /// Opens the instant tier. `None` where its model is not installed.
+    pub(crate) fn instant(&self) -> anyhow::Result<Option<Instant>> {
+        // The configured one, else what `model pull minilm` leaves behind.
+        let names = [self.config.encoder.as_str(), "minilm-int8", "minilm"];
+        let Some(dir) = names
+            .iter()
+            .filter(|name| !name.is_empty() && !name.contains(['/', '\\', '\0']) && **name != "..")
+            .map(|name| self.models_dir().join(name))
+            .find(|dir| dir.join("model.json").is_file())
+        else {
+            return Ok(None);
+        };
+        let encoder = Encoder::open(&dir, &EncoderOptions::default())?;
+        Ok(Some(Instant::open(encoder)?))
     }
 }
 

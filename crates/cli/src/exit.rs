@@ -102,11 +102,58 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
         if let Some(failure) = link.downcast_ref::<Failure>() {
             return failure.exit;
         }
+        if let Some(error) = link.downcast_ref::<journal::Error>() {
+            return of_journal(error);
+        }
         if let Some(error) = link.downcast_ref::<engine::Error>() {
             return of_engine(error);
         }
+        if let Some(error) = link.downcast_ref::<assistant::Error>() {
+            return of_assistant(error);
+        }
     }
     Exit::Failed
+}
+
+fn of_journal(error: &journal::Error) -> Exit {
+    use journal::Error as E;
+    match error {
+        E::NoJournal { .. } | E::NoEntry(_) | E::Removed(_) | E::NothingToRestore(_) => {
+            Exit::NotFound
+        }
+        E::WrongPassphrase
+        | E::PassphraseNeeded
+        | E::KeyFileMissing { .. }
+        | E::WrongKeyFile { .. } => Exit::Locked,
+        E::KeyFileDamaged { .. }
+        | E::VaultMissing { .. }
+        | E::VaultDamaged { .. }
+        | E::NewerVault { .. }
+        | E::DatabaseMissing { .. }
+        | E::DatabaseDamaged { .. }
+        | E::NewerSchema { .. }
+        | E::Backup { .. } => Exit::Damaged,
+        E::ReadOnly { .. } | E::DiskFull | E::Busy { .. } | E::InUse { .. } => Exit::CannotWrite,
+        E::AlreadyExists { .. }
+        | E::PassphraseNotUsed
+        | E::EmptyPassphrase
+        | E::EmptyText
+        | E::TextTooLong { .. }
+        | E::Invalid { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn of_assistant(error: &assistant::Error) -> Exit {
+    use assistant::Error as E;
+    match error {
+        // These two show the error below as their own, so the chain does not hold it.
+        E::Journal(error) => of_journal(error),
+        E::Engine(error) => of_engine(error),
+        E::NotEmbedded { .. } => Exit::NotFound,
+        E::Span { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
 }
 
 fn of_engine(error: &engine::Error) -> Exit {

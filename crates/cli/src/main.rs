@@ -5,14 +5,24 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod analysis;
 mod args;
 mod commands;
+mod compose;
 mod config;
 mod context;
+mod editor;
 mod exit;
 mod fetch;
+mod filter;
+mod input;
+#[allow(dead_code)] // its command comes with the next change
 mod jsonl;
+mod messages;
 mod output;
+mod passphrase;
+mod span;
+mod view;
 mod when;
 
 use std::process::ExitCode;

@@ -2,18 +2,66 @@
 
 mod completions;
 mod config;
+mod edit;
 mod embed;
+mod history;
+mod list;
 mod man;
 mod model;
+mod new;
+mod prompt;
+mod restore;
+mod rm;
+mod save;
+mod search;
+mod show;
+mod similar;
+mod summary;
+mod tags;
+mod today;
+mod trends;
 mod version;
+mod write;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, ZonedDateTime};
+use journal::{Filter, Journal};
 
 use crate::args::Args;
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 
 /// Every subcommand, in the order in which the help lists them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Save an entry, in one line or from a pipe
+    New(new::Args),
+    /// Write a longer entry
+    Write(write::Args),
+    /// List entries
+    List(list::Args),
+    /// Show one entry whole
+    Show(show::Args),
+    /// Change an entry; every version is kept
+    Edit(edit::Args),
+    /// Remove entries
+    Rm(rm::Args),
+    /// Undo a removal, or the last edit
+    Restore(restore::Args),
+    /// Show every version of an entry
+    History(history::Args),
+    /// List the tags and how often they are used
+    Tags(tags::Args),
+    /// Find entries by words and by meaning
+    Search(search::Args),
+    /// Find entries that resemble one
+    Similar(similar::Args),
+    /// Ask the next question
+    Prompt(prompt::Args),
+    /// Look back at a week, a month or any days
+    Summary(summary::Args),
+    /// Draw moods, themes and fields over time
+    Trends(trends::Args),
     /// Turn texts into vectors, line by line
     Embed(embed::Args),
     /// Fetch, list, check and remove models
@@ -32,9 +80,23 @@ pub(crate) enum Command {
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     let context = Context::new(args.global)?;
     let Some(command) = args.command else {
-        return Err(Failure::usage("say what to do; `companion --help` lists the commands").into());
+        return today::run(&context);
     };
     match command {
+        Command::New(args) => new::run(&context, args),
+        Command::Write(args) => write::run(&context, args),
+        Command::List(args) => list::run(&context, &args),
+        Command::Show(args) => show::run(&context, &args),
+        Command::Edit(args) => edit::run(&context, &args),
+        Command::Rm(args) => rm::run(&context, &args),
+        Command::Restore(args) => restore::run(&context, &args),
+        Command::History(args) => history::run(&context, &args),
+        Command::Tags(args) => tags::run(&context, &args),
+        Command::Search(args) => search::run(&context, &args),
+        Command::Similar(args) => similar::run(&context, &args),
+        Command::Prompt(args) => prompt::run(&context, &args),
+        Command::Summary(args) => summary::run(&context, &args),
+        Command::Trends(args) => trends::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
@@ -42,4 +104,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Man(args) => man::run(&context, &args),
         Command::Version(args) => version::run(&context, &args),
     }
+}
+
+/// The day of the latest entry up to `now`; what lies ahead (imports may) is left out.
+fn latest_day(journal: &Journal, now: &ZonedDateTime) -> anyhow::Result<Option<Date>> {
+    let latest = Filter {
+        to: Some(now.timestamp() + SignedDuration::from_secs(1)),
+        limit: Some(1),
+        newest_first: true,
+        ..Filter::default()
+    };
+    Ok(journal.list(&latest)?.pop().map(|entry| entry.when.date()))
 }

@@ -45,6 +45,18 @@ impl Output {
         }
     }
 
+    /// An output of a certain width, without colours.
+    #[cfg(test)]
+    pub(crate) fn for_test(columns: usize, ascii: bool) -> Output {
+        Output {
+            json: false,
+            quiet: false,
+            color: false,
+            ascii,
+            columns,
+        }
+    }
+
     /// Whether `--json` was given.
     pub(crate) fn is_json(&self) -> bool {
         self.json
@@ -73,6 +85,33 @@ impl Output {
     /// Prints one line of the result.
     pub(crate) fn line(&self, line: impl Into<Line>) -> anyhow::Result<()> {
         self.write(&format!("{}\n", self.render(&line.into())))
+    }
+
+    /// Prints many lines of the result at once.
+    pub(crate) fn lines(&self, lines: impl Iterator<Item = Line>) -> anyhow::Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&self.render(&line));
+            text.push('\n');
+        }
+        self.write(&text)
+    }
+
+    /// Prints a name in a column of its own and `text` beside it, wrapped.
+    pub(crate) fn labelled(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        const NAME_COLUMNS: usize = 9;
+        let columns = self.columns.min(PROSE_COLUMNS).saturating_sub(NAME_COLUMNS);
+        let mut name = wrap::pad(name, NAME_COLUMNS);
+        for line in wrap::wrap(&escape::line(text), columns) {
+            self.line(Line::new().dim(name).plain(line))?;
+            name = " ".repeat(NAME_COLUMNS);
+        }
+        Ok(())
+    }
+
+    /// Prints the help of `command` as a result.
+    pub(crate) fn help(&self, command: &mut clap::Command) -> anyhow::Result<()> {
+        self.write(&command.render_help().to_string())
     }
 
     /// Prints an empty line.
@@ -154,7 +193,8 @@ impl Output {
         out
     }
 
-    fn render_plain(&self, line: &Line) -> String {
+    /// `line` without styles, escaped.
+    pub(crate) fn render_plain(&self, line: &Line) -> String {
         line.parts
             .iter()
             .map(|(_, text)| escape::line(text))

@@ -14,9 +14,9 @@ mod names;
 mod parse;
 mod prefix;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, ZonedDateTime};
+use jiff::{Timestamp, ToSpan as _, ZonedDateTime};
 
 pub(crate) use error::WhenError;
 pub(crate) use prefix::{Prefix, split_prefix};
@@ -86,6 +86,18 @@ pub(crate) fn span(text: &str, now: &ZonedDateTime) -> Result<Span, WhenError> {
             from: resolve(start, now.time_zone())?.at.timestamp(),
             until: resolve(end, now.time_zone())?.at.timestamp(),
         }),
+    }
+}
+
+/// The first and the last day of what `text` means.
+pub(crate) fn days(text: &str, now: &ZonedDateTime) -> Result<(Date, Date), WhenError> {
+    match parse::parse(text, now)? {
+        Reading::Instant(at) => Ok((at.date(), at.date())),
+        Reading::Stretch { start, end, .. } => {
+            // The end is exclusive: at midnight it belongs to the day before.
+            let last = end.checked_sub(1.nanosecond()).unwrap_or(end);
+            Ok((start.date(), last.date()))
+        }
     }
 }
 

@@ -1,0 +1,98 @@
+//! Bringing the analysis up to date: for one entry just saved, or for all that is queued.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use assistant::Instant;
+use journal::{Analysis, Entry, Journal};
+
+use crate::context::Context;
+
+/// Analyses `entry` and stores the result. `None` where no model is installed.
+pub(crate) fn analyse_entry(
+    context: &Context,
+    journal: &mut Journal,
+    entry: &Entry,
+) -> anyhow::Result<Option<Analysis>> {
+    let Some(instant) = context.instant()? else {
+        return Ok(None);
+    };
+    let analysed = instant.analyse(&[&entry.text], &mut |_| {})?.pop();
+    let Some(analysed) = analysed else {
+        return Ok(None);
+    };
+    let analysis = analysed.analysis.clone();
+    journal.save_analysis(&[(
+        entry.id,
+        entry.version,
+        analysed.analysis,
+        Some(analysed.vectors),
+    )])?;
+    Ok(Some(analysis))
+}
+
+/// Analyses everything that is queued, with a progress bar where it takes long, and returns the
+/// opened model for further use. `None` where no model is installed.
+pub(crate) fn catch_up(
+    context: &Context,
+    journal: &mut Journal,
+) -> anyhow::Result<Option<Instant>> {
+    let Some(instant) = context.instant()? else {
+        return Ok(None);
+    };
+    // A journal that can only be read is searched with what it has.
+    if journal.is_read_only() {
+        return Ok(Some(instant));
+    }
+    queue_what_another_model_read(journal, &instant)?;
+    let queued = journal.queued_count()?;
+    if queued == 0 {
+        return Ok(Some(instant));
+    }
+    let cancelled = cancel_flag()?;
+    let mut progress = context.out.progress("reading what is new", queued);
+    let result = assistant::catch_up(
+        journal,
+        &instant,
+        &mut |done, total| {
+            progress.set_total(total);
+            progress.set(done);
+        },
+        &cancelled,
+    );
+    progress.finish();
+    let result = result.context("cannot analyse the entries that are waiting")?;
+    if result.failed > 0 {
+        context.out.warn(format!(
+            "{} could not be analysed and will be tried again",
+            crate::messages::entries(result.failed)
+        ));
+    }
+    Ok(Some(instant))
+}
+
+/// Vectors of two models cannot be compared: after a change of model everything is read again.
+fn queue_what_another_model_read(journal: &mut Journal, instant: &Instant) -> anyhow::Result<()> {
+    const KEY: &str = "analysed_by";
+    let model = instant.model();
+    let before = journal.meta(KEY)?;
+    if before.as_deref() == Some(model) {
+        return Ok(());
+    }
+    if before.is_some() {
+        journal.requeue_all(None)?;
+    }
+    journal.set_meta(KEY, Some(model))?;
+    Ok(())
+}
+
+/// A flag that Ctrl-C sets: the batch under way is finished and kept, the rest stays queued.
+pub(crate) fn cancel_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    // A second command in one process would be refused a second handler; there is none.
+    ctrlc::set_handler(move || set.store(true, std::sync::atomic::Ordering::Relaxed))
+        .context("cannot listen for Ctrl-C")?;
+    Ok(flag)
+}

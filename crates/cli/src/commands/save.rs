@@ -1,0 +1,179 @@
+//! Saving one entry: durable first, said at once, analysed after. `new`, `write` and the bare
+//! `companion` all end here.
+
+use jiff::ZonedDateTime;
+use journal::{Analysis, Entry, Filter, Journal, NewEntry};
+
+use crate::analysis;
+use crate::compose;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::messages;
+use crate::output::Line;
+use crate::view::json::EntryJson;
+use crate::view::{dates, mood};
+use crate::when;
+
+/// What can be set beside the text of an entry.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Options {
+    /// When it was, in words or digits ("yesterday 8pm", "2026-03-02 14:00")
+    #[arg(short, long, value_name = "WHEN")]
+    pub(crate) date: Option<String>,
+    /// A title
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+    /// A tag, beside those written with # in the text (may be repeated)
+    #[arg(short, long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Star the entry
+    #[arg(long)]
+    pub(crate) star: bool,
+    /// Only save; the analysis happens later
+    #[arg(long)]
+    pub(crate) no_analysis: bool,
+    /// The time that a prefix of the text gave.
+    #[arg(skip)]
+    pub(crate) moment: Option<ZonedDateTime>,
+    /// Whether the entry is what the draft became.
+    #[arg(skip)]
+    pub(crate) drops_draft: bool,
+}
+
+impl Options {
+    /// The time of the entry: `--date`, else the prefix, else now.
+    fn when(&self, context: &Context, now: &ZonedDateTime) -> anyhow::Result<ZonedDateTime> {
+        let Some(date) = &self.date else {
+            return Ok(self.moment.clone().unwrap_or_else(|| now.clone()));
+        };
+        let moment = when::moment(date, now).map_err(|error| Failure::usage(error.to_string()))?;
+        if moment.at > *now {
+            return Err(Failure::usage(format!(
+                "{date:?} lies ahead ({}); an entry is about what has been",
+                dates::short(&moment.at)
+            ))
+            .into());
+        }
+        if let Some(note) = moment.note {
+            context.out.warn(format!("note: {note}"));
+        }
+        Ok(moment.at)
+    }
+}
+
+/// The error for an entry without a visible character.
+pub(crate) fn empty() -> Failure {
+    Failure::usage("the entry is empty; write at least one visible character")
+}
+
+/// Saves `text`, says so, and only then looks for a model.
+pub(crate) fn save(
+    context: &Context,
+    journal: &mut Journal,
+    text: String,
+    options: Options,
+) -> anyhow::Result<Exit> {
+    let now = context.now()?;
+    let entry = NewEntry {
+        title: options.title.clone(),
+        tags: options.tags.clone(),
+        starred: options.star,
+        ..NewEntry::new(text, options.when(context, &now)?)
+    };
+    warn_if_clock_went_back(context, journal, &now)?;
+    let entry = journal.add(entry)?;
+    if options.drops_draft {
+        journal.clear_draft(compose::DRAFT)?;
+    }
+    if !context.out.is_json() {
+        context.out.line(saved(context, &entry, &now))?;
+    }
+    analyse(context, journal, &entry, options.no_analysis)
+}
+
+/// Shows what came of the entry that is already saved.
+fn analyse(
+    context: &Context,
+    journal: &mut Journal,
+    entry: &Entry,
+    skip: bool,
+) -> anyhow::Result<Exit> {
+    let analysis = if skip {
+        None
+    } else {
+        analyse_or_say(context, journal, entry)
+    };
+    if context.out.is_json() {
+        context
+            .out
+            .json(&EntryJson::new(entry, analysis.as_ref()))?;
+    } else if let Some(analysis) = analysis {
+        context.out.line(mood::line(&analysis, &context.out))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Analyses `entry`, which is saved. Nothing is an error here: what failed stays queued, and stderr
+/// says why.
+pub(crate) fn analyse_or_say(
+    context: &Context,
+    journal: &mut Journal,
+    entry: &Entry,
+) -> Option<Analysis> {
+    match analysis::analyse_entry(context, journal, entry) {
+        Ok(Some(analysis)) => Some(analysis),
+        Ok(None) => {
+            // Once is enough: whoever goes on without a model knows by the second entry.
+            if journal.queued_count().is_ok_and(|queued| queued <= 1) {
+                context.out.note(messages::NO_MODEL_FOR_NEW);
+            }
+            None
+        }
+        Err(error) => {
+            context
+                .out
+                .warn(format!("saved, but not analysed yet: {error:#}"));
+            None
+        }
+    }
+}
+
+fn saved(context: &Context, entry: &Entry, now: &ZonedDateTime) -> Line {
+    let dot = context.out.glyph(" · ", " - ");
+    let mut line = Line::new()
+        .plain("saved ")
+        .bold(entry.id.to_string())
+        .dim(dot)
+        .dim(dates::spoken(&entry.when, now));
+    if !entry.tags.is_empty() {
+        let tags: Vec<String> = entry.tags.iter().map(|tag| format!("#{tag}")).collect();
+        line = line.dim(dot).accent(tags.join(" "));
+    }
+    line
+}
+
+/// A clock that was set back would date entries before those already written; the order of ids is
+/// not affected, but the person should know.
+fn warn_if_clock_went_back(
+    context: &Context,
+    journal: &Journal,
+    now: &ZonedDateTime,
+) -> anyhow::Result<()> {
+    let latest = Filter {
+        limit: Some(1),
+        newest_first: true,
+        ..Filter::default()
+    };
+    if let Some(last) = journal.list(&latest)?.pop()
+        && last.created > now.timestamp()
+    {
+        let last = last.created.to_zoned_datetime(now.time_zone().clone());
+        context.out.warn(format!(
+            "note: this computer's clock says {}, but the journal was written to at {}; \
+             if the clock is wrong, correct it, then `companion edit ID --date WHEN`",
+            dates::short(now),
+            dates::short(&last)
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! `companion` without a command: a greeting, today's question, and room to answer it.
+
+use assistant::prompt;
+use clap::CommandFactory as _;
+use jiff::ZonedDateTime;
+use journal::Filter;
+
+use crate::analysis;
+use crate::args::Args;
+use crate::commands::save::Options;
+use crate::commands::write;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::messages;
+use crate::output::Line;
+use crate::view::question;
+
+pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
+    let out = &context.out;
+    if !write::is_seated() || out.is_json() {
+        // Nobody is there to answer: say what there is, ask nothing, touch nothing.
+        out.help(&mut Args::command())?;
+        return Ok(Exit::Success);
+    }
+    let now = context.now()?;
+    let mut journal = context.journal_for_writing()?;
+    let count = journal.count(&Filter::default())?;
+    out.line(
+        Line::new()
+            .bold(greeting(&now))
+            .dim(now.strftime("  %A, %-d %B").to_string()),
+    )?;
+    if count > 0 {
+        out.line(Line::new().dim(format!("{} in your journal", messages::entries(count))))?;
+    }
+    out.blank()?;
+    let instant = analysis::catch_up(context, &mut journal)?;
+    let chosen = prompt::choose(&journal, instant.as_ref(), &now, 0)?;
+    if !journal.is_read_only() {
+        journal.record_prompt(&chosen.id, now.timestamp())?;
+    }
+    question::show(&chosen, out)?;
+    out.blank()?;
+    drop(instant);
+    let editor = Some(context.config.editor.as_str()).filter(|editor| !editor.trim().is_empty());
+    write::write(context, &mut journal, editor, Options::default())
+}
+
+/// As one says it at this hour.
+fn greeting(now: &ZonedDateTime) -> &'static str {
+    match now.hour() {
+        5..=11 => "Good morning.",
+        12..=17 => "Good afternoon.",
+        18..=22 => "Good evening.",
+        _ => "Still awake?",
+    }
+}

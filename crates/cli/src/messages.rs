@@ -1,0 +1,35 @@
+//! What is said in more than one place, so that it is said in one voice.
+
+/// After saving, where no model is installed.
+pub(crate) const NO_MODEL_FOR_NEW: &str =
+    "not analysed: no model is installed yet (`companion model pull minilm`, 25 MB kept here)";
+
+/// Where a command works, but less well, without a model.
+pub(crate) const NO_MODEL_FOR_SEARCH: &str =
+    "searching words only: no model is installed yet (`companion model pull minilm`)";
+
+/// Where a command cannot work without a model.
+pub(crate) const NO_MODEL: &str =
+    "this needs a model, and none is installed; run `companion model pull minilm`";
+
+/// A list without rows.
+pub(crate) const NOTHING_FOUND: &str = "nothing found";
+
+/// A journal without entries.
+pub(crate) const EMPTY_JOURNAL: &str =
+    "the journal is empty; write a first entry with `companion new \"…\"`";
+
+/// `1 entry`, `2 entries`.
+pub(crate) fn entries(count: impl TryInto<u64>) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    }
+}
+
+/// Before the first line of the line editor.
+pub(crate) const HOW_TO_WRITE: &str =
+    "Two empty lines or Ctrl-D end the entry; Ctrl-C keeps it as a draft.";
+
+/// After Ctrl-C in the line editor.
+pub(crate) const DRAFT_KEPT: &str = "kept as a draft; `companion write` goes on with it";
