@@ -2,7 +2,7 @@
 
 /// After saving, where no model is installed.
 pub(crate) const NO_MODEL_FOR_NEW: &str =
-    "not analysed: no model is installed yet (`companion model pull minilm`, 25 MB kept here)";
+    "not analysed: no model is installed yet; `companion model pull minilm` fetches one";
 
 /// Where a command works, but less well, without a model.
 pub(crate) const NO_MODEL_FOR_SEARCH: &str =

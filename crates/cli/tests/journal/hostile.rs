@@ -1,0 +1,157 @@
+//! What a journal is given by pipes, files and pastes that mean it no good.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::person::{Person, finish};
+
+const ESCAPES: &str = "red \u{1b}[31malert\u{7}\u{202e}txt.exe\u{9b}2J end";
+const SHOWN: &str = "red \\u{1b}[31malert\\u{7}\\u{202e}txt.exe\\u{9b}2J end";
+
+#[test]
+fn escapes_and_overrides_in_entries_are_shown_and_not_obeyed() {
+    let person = Person::new();
+    person.pipe(&["new", "--title", ESCAPES], ESCAPES).ok();
+    for args in [
+        &["list"][..],
+        &["list", "--long"],
+        &["show", "1"],
+        &["history", "1"],
+        &["search", "red"],
+        &["summary"],
+    ] {
+        let text = person.run(args).ok();
+        assert!(text.contains(SHOWN), "{args:?}: {text}");
+        assert!(
+            !text.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{9b}']),
+            "{args:?}"
+        );
+    }
+    // The entry itself is untouched, and JSON carries it without raw control characters.
+    assert_eq!(person.text(1), ESCAPES);
+    let json = person.run(&["show", "1", "--json"]).ok();
+    assert!(!json.contains(['\u{1b}', '\u{202e}', '\u{9b}']));
+}
+
+#[test]
+fn escapes_in_arguments_come_back_shown() {
+    let person = Person::with(&["one"]);
+    for (args, code) in [
+        (&["show", "\u{1b}[31m"][..], 2),
+        (&["list", "--on", "\u{1b}[31m\u{202e}"], 2),
+        (&["new", "--tag", "a\u{1b}b", "text"], 2),
+        (&["list", "--field", "\u{1b}>1"], 2),
+    ] {
+        let message = person.run(args).fails(code);
+        assert!(!message.contains('\u{1b}'), "{args:?}: {message}");
+        assert!(message.contains("u{1b}"), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn text_that_begins_with_dashes_goes_after_two_of_them() {
+    let person = Person::with(&["before"]);
+    assert_eq!(person.run(&["new", "--", "--that is it"]).code, 0);
+    assert_eq!(person.text(2), "--that is it");
+    let message = person.run(&["new", "--that is it"]).fails(2);
+    assert!(message.contains("use '-- --that is it'"), "{message}");
+}
+
+#[test]
+fn a_megabyte_in_one_line_is_an_entry_like_any_other() {
+    let person = Person::with(&["before"]);
+    let line = "a".repeat(1 << 20);
+    person.pipe(&["new"], line.clone()).ok();
+    assert_eq!(person.text(2).len(), line.len());
+    let list = person.run(&["list"]).ok();
+    assert!(
+        list.lines().all(|line| line.chars().count() <= 80),
+        "{}",
+        list.len()
+    );
+}
+
+#[test]
+fn a_paste_beyond_the_limit_is_refused_before_it_is_read_whole() {
+    let person = Person::with(&["before"]);
+    assert_eq!(
+        person.pipe(&["new"], vec![b'a'; 50 << 20]).fails(2),
+        "companion: stdin holds more than 16 MB, which is too much for one entry; \
+         split it, or bring it in with `companion import`\n"
+    );
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused_with_the_byte() {
+    let person = Person::with(&["before"]);
+    assert_eq!(
+        person.pipe(&["new"], b"caf\xe9".to_vec()).fails(2),
+        "companion: stdin is not UTF-8 text (byte 3 is not valid); \
+         convert it first, such as with `iconv -t UTF-8`\n"
+    );
+    let mut command = person.command(&["new"]);
+    command.arg(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    assert_eq!(finish(&mut command).code, 2);
+}
+
+#[test]
+fn emoji_and_nul_are_kept_as_they_are() {
+    let person = Person::with(&["🌊🌊👩\u{200d}🚀"]);
+    person.pipe(&["new"], "a\0b").ok();
+    assert_eq!(person.text(1), "🌊🌊👩\u{200d}🚀");
+    assert_eq!(person.text(2), "a\0b");
+    let list = person.run(&["list"]).ok();
+    assert!(
+        list.contains("🌊🌊👩\u{200d}🚀") && list.contains("a\\u{0}b"),
+        "{list}"
+    );
+}
+
+#[test]
+fn a_home_that_cannot_be_written_to_is_said_to_be_so() {
+    let person = Person::with(&["before"]);
+    let writable = |mode| {
+        for path in [person.home(), person.home().join("journal.db")] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    writable(0o500);
+    if std::fs::File::create(person.home().join("probe")).is_ok() {
+        // Root may write anywhere; there is nothing to see.
+        return;
+    }
+    let message = person.run(&["new", "text"]).fails(6);
+    assert!(message.contains("cannot be written to"), "{message}");
+    let list = person.run(&["list"]);
+    assert_eq!(list.stdout, "1  2131-03-14 14:30     before\n");
+    writable(0o700);
+}
+
+#[test]
+fn a_home_that_is_a_file_is_an_error_and_not_a_crash() {
+    let person = Person::new();
+    std::fs::write(person.home(), "").unwrap();
+    let run = person.run(&["new", "text"]);
+    assert_ne!(run.code, 0);
+    assert!(run.stderr.starts_with("companion: "), "{}", run.stderr);
+}
+
+#[test]
+fn two_processes_that_write_at_once_both_succeed() {
+    let person = Person::new();
+    let children: Vec<_> = (0..6)
+        .map(|n| {
+            person
+                .command(&["new", "--no-analysis", &format!("entry {n}")])
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let list = person.run(&["list", "--json"]).json();
+    assert_eq!(list.as_array().unwrap().len(), 6);
+}

@@ -1,0 +1,109 @@
+//! Passphrases and damage.
+
+use crate::person::{Person, Run, finish};
+
+fn run_with(person: &Person, passphrase: &str, args: &[&str]) -> Run {
+    finish(person.command(args).env("COMPANION_PASSPHRASE", passphrase))
+}
+
+fn locked() -> Person {
+    let person = Person::new();
+    run_with(
+        &person,
+        "correct horse",
+        &["new", "--no-analysis", "secret text"],
+    )
+    .ok();
+    person
+}
+
+#[test]
+fn a_passphrase_given_at_the_first_entry_locks_the_journal() {
+    let person = Person::new();
+    let run = run_with(&person, "correct horse", &["new", "--no-analysis", "text"]);
+    assert_eq!(
+        run.stderr,
+        format!(
+            "made a journal in {}, locked by your passphrase: without it, nobody can read the \
+             journal, and nobody can help\n",
+            person.home().display()
+        )
+    );
+    assert!(!person.home().join("journal.key").exists());
+}
+
+#[test]
+fn a_wrong_passphrase_is_not_a_damaged_file() {
+    let person = locked();
+    assert_eq!(
+        run_with(&person, "wrong", &["list"]).fails(4),
+        "companion: wrong passphrase: vault.json is intact, but this passphrase does not open it; try again\n"
+    );
+    assert_eq!(run_with(&person, "correct horse", &["list"]).code, 0);
+}
+
+#[test]
+fn without_a_terminal_a_passphrase_is_never_asked_for() {
+    let person = locked();
+    assert_eq!(
+        person.run(&["list"]).fails(4),
+        "companion: this journal is locked by a passphrase, and none was given; \
+         set COMPANION_PASSPHRASE or use --passphrase-file FILE\n"
+    );
+}
+
+#[test]
+fn a_passphrase_file_comes_before_the_environment() {
+    let person = locked();
+    let file = person.dir.path().join("passphrase");
+    std::fs::write(&file, "correct horse\n").unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(
+        run_with(&person, "wrong", &["list", "--passphrase-file", file]).code,
+        0
+    );
+    let message = person
+        .run(&["list", "--passphrase-file", "/nonexistent"])
+        .fails(4);
+    assert!(
+        message.starts_with("companion: cannot read the passphrase from /nonexistent"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_damaged_vault_is_told_from_a_wrong_passphrase() {
+    let person = locked();
+    for name in ["vault.json", "vault.json.previous"] {
+        let path = person.home().join(name);
+        if let Ok(mut bytes) = std::fs::read(&path) {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0x20;
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    let message = run_with(&person, "correct horse", &["list"]).fails(5);
+    assert!(message.contains("vault.json is damaged"), "{message}");
+    assert!(
+        message.contains("the passphrase is not the problem"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_damaged_database_leads_to_fsck() {
+    let person = Person::with(&["text"]);
+    let path = person.home().join("journal.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    for byte in &mut bytes[..4096] {
+        *byte ^= 0x55;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let _ = std::fs::remove_file(person.home().join("journal.db-wal"));
+    let message = person.run(&["list"]).fails(5);
+    assert!(
+        message.starts_with("companion: the database is damaged"),
+        "{message}"
+    );
+    assert!(message.contains("companion fsck"), "{message}");
+}

@@ -1,0 +1,15 @@
+//! The commands of the journal, as a user runs them: a temporary home, no model, a fixed clock, exact
+//! output.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a failed unwrap is a failed test"
+)]
+
+mod changing;
+mod finding;
+mod hostile;
+mod locks;
+mod person;
+mod reading;
+mod saving;
