@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments with their help, then `run`.
 
+mod benchmark;
 mod completions;
 mod config;
 mod edit;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Embed(embed::Args),
     /// Fetch, list, check and remove models
     Model(model::Args),
+    /// Measure what this machine does
+    Benchmark(benchmark::Args),
     /// Show or change the settings in config.toml
     Config(config::Args),
     /// Print the completion script of a shell
@@ -99,6 +102,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Trends(args) => trends::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
+        Command::Benchmark(args) => benchmark::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),
         Command::Man(args) => man::run(&context, &args),

@@ -1,0 +1,190 @@
+//! A report as text.
+
+use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
+
+/// What stands for a figure that there is none of.
+const ABSENT: &str = "not measured";
+
+pub(crate) fn lines(report: &Report) -> Vec<String> {
+    let machine = &report.machine;
+    let memory = machine.memory_bytes.map_or_else(String::new, |bytes| {
+        format!(", {:.0} GB", bytes as f64 / 1e9)
+    });
+    let mut lines = vec![
+        format!(
+            "{}, {} cores{memory}, {}",
+            machine.cpu, machine.cores, machine.system
+        ),
+        format!("companion {} at {}", report.version, report.commit),
+    ];
+    if let Some(figures) = &report.encoder {
+        encoder(figures, &mut lines);
+    }
+    if let Some(figures) = &report.journal {
+        journal(figures, &mut lines);
+    }
+    if let Some(figures) = &report.startup {
+        startup(figures, &mut lines);
+    }
+    lines.extend(
+        report
+            .warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}")),
+    );
+    lines
+}
+
+/// Every time in the report, with the name that it has in the table.
+pub(crate) fn all_times(report: &Report) -> Vec<(&'static str, &Times)> {
+    let mut all = Vec::new();
+    if let Some(figures) = &report.encoder {
+        all.extend([
+            ("ready", &figures.load),
+            ("9-token sentence", &figures.short),
+            ("200-word text", &figures.long),
+        ]);
+    }
+    if let Some(figures) = &report.journal {
+        all.extend(
+            journal_rows(figures)
+                .into_iter()
+                .filter_map(|(name, times)| Some((name, times?))),
+        );
+    }
+    if let Some(figures) = &report.startup {
+        all.extend(
+            startup_rows(figures)
+                .into_iter()
+                .filter_map(|(name, times)| Some((name, times?))),
+        );
+    }
+    all
+}
+
+fn head(title: &str, lines: &mut Vec<String>) {
+    lines.push(String::new());
+    lines.push(title.to_owned());
+    lines.push(format!(
+        "  {:<34}{:>10}{:>14}{:>10}{:>10}{:>7}",
+        "milliseconds", "p50", "p95", "min", "max", "n"
+    ));
+}
+
+fn row(name: &str, times: Option<&Times>) -> String {
+    let Some(times) = times else {
+        return format!("  {name:<34}{ABSENT:>24}");
+    };
+    let p95 = times.p95_ms.map_or_else(|| ABSENT.to_owned(), number);
+    let [p50, min, max] = [times.p50_ms, times.min_ms, times.max_ms].map(number);
+    format!(
+        "  {name:<34}{p50:>10}{p95:>14}{min:>10}{max:>10}{:>7}",
+        times.n
+    )
+}
+
+/// Three significant digits or so: more would claim a precision that is not there.
+fn number(value: f64) -> String {
+    match value {
+        v if v < 10.0 => format!("{v:.2}"),
+        v if v < 100.0 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+fn encoder(figures: &EncoderFigures, lines: &mut Vec<String>) {
+    head(
+        &format!(
+            "Encoder {}, kernel {}, {} threads",
+            figures.model, figures.kernel, figures.threads
+        ),
+        lines,
+    );
+    lines.push(row("ready (open and first vector)", Some(&figures.load)));
+    lines.push(row("9-token sentence", Some(&figures.short)));
+    lines.push(row("200-word text", Some(&figures.long)));
+    lines.push(format!(
+        "  {:<34}{:>10} a second",
+        "short texts in bulk",
+        number(figures.bulk_short_texts_s)
+    ));
+    lines.push(format!(
+        "  {:<34}{:>10} a second",
+        "200-word texts in bulk",
+        number(figures.bulk_long_texts_s)
+    ));
+    let cosine = figures.cosine_to_f32.as_ref().map_or_else(
+        || format!("{ABSENT} (needs the model minilm beside this one)"),
+        |c| {
+            format!(
+                "{:.4} mean, {:.4} first percentile, {:.4} worst, n {}",
+                c.mean, c.p1, c.min, c.n
+            )
+        },
+    );
+    lines.push(format!("  {:<34}{cosine}", "cosine to f32"));
+}
+
+fn journal_rows(figures: &JournalFigures) -> Vec<(&'static str, Option<&Times>)> {
+    vec![
+        ("unlock and open (key file)", Some(&figures.open)),
+        ("save one entry, durable", Some(&figures.add)),
+        ("list the latest 20", Some(&figures.list)),
+        ("full-text search", Some(&figures.full_text)),
+        ("vector search", Some(&figures.vector)),
+        ("hybrid search", figures.hybrid.as_ref()),
+    ]
+}
+
+fn journal(figures: &JournalFigures, lines: &mut Vec<String>) {
+    let size = figures.database_bytes as f64 / 1e6;
+    head(
+        &format!("Journal of {} entries, {size:.0} MB", figures.entries),
+        lines,
+    );
+    lines.extend(
+        journal_rows(figures)
+            .into_iter()
+            .map(|(name, times)| row(name, times)),
+    );
+}
+
+fn startup_rows(figures: &StartupFigures) -> Vec<(&'static str, Option<&Times>)> {
+    vec![
+        ("companion version", Some(&figures.version)),
+        ("companion new --no-analysis", Some(&figures.new_saved)),
+        (
+            "companion new, analysis shown",
+            figures.new_analysed.as_ref(),
+        ),
+        ("companion list --limit 20", Some(&figures.list)),
+        ("companion search", figures.search.as_ref()),
+    ]
+}
+
+fn startup(figures: &StartupFigures, lines: &mut Vec<String>) {
+    head("The whole program, start to end, in that journal", lines);
+    lines.extend(
+        startup_rows(figures)
+            .into_iter()
+            .map(|(name, times)| row(name, times)),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_measured_says_so() {
+        let times = Times::of(&[1.0, 2.0, 30.0]);
+        assert_eq!(
+            row("few", Some(&times)),
+            "  few                                     2.00  not measured      1.00      30.0      3"
+        );
+        assert_eq!(
+            row("none", None).trim_end(),
+            "  none                                          not measured"
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! `companion benchmark`: what this machine does, measured. The user's journal is not opened.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use bench::Options;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Line;
+use crate::output::Style;
+
+/// What to measure; everything where nothing is chosen.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A journal to measure is made in a temporary folder and removed again. With --json the \
+    figures carry the machine, the kernel, the threads, the model and the commit."
+)]
+pub(crate) struct Args {
+    /// The encoder: one short text, one long, many of both
+    #[arg(long)]
+    encoder: bool,
+    /// The journal: opening, saving, listing, finding
+    #[arg(long)]
+    journal: bool,
+    /// The program from its start to its end
+    #[arg(long)]
+    startup: bool,
+    /// All of it
+    #[arg(long)]
+    all: bool,
+    /// The encoder to measure [default: the one that the journal uses]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Threads of the encoder [default: COMPANION_THREADS, else all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Entries in the journal that is measured
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    entries: usize,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
+    let all = args.all || !(args.encoder || args.journal || args.startup);
+    let options = Options {
+        encoder: all || args.encoder,
+        journal: all || args.journal,
+        startup: all || args.startup,
+        models_dir: context.models_dir(),
+        model: args
+            .model
+            .clone()
+            .unwrap_or_else(|| context.config.encoder.clone()),
+        threads: args.threads,
+        entries: args.entries.max(1),
+        program: program()?,
+    };
+    let report = bench::run(&options, &mut |step| {
+        context
+            .out
+            .note(Line::new().dim(format!("measuring {step}")));
+    })?;
+    if context.out.is_json() {
+        context.out.json(&report)?;
+        return Ok(Exit::Success);
+    }
+    for line in report.lines() {
+        let style = if line.starts_with("warning: ") {
+            Style::Bad
+        } else {
+            Style::Plain
+        };
+        context.out.line(Line::new().styled(style, line))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// This program, as it was started.
+fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot find the program's own file")
+}
