@@ -172,11 +172,20 @@ impl BankVectors {
     /// Cosine of question `index` with the L2-normalised `vector`.
     pub(super) fn cosine(&self, index: usize, vector: &[f32]) -> f32 {
         let row = &self.values[index * self.dim..(index + 1) * self.dim];
-        row.iter()
-            .zip(vector)
-            .map(|(v, x)| f32::from(*v as i8) * x)
-            .sum::<f32>()
-            * self.scales[index]
+        let (x, x_rest) = row.as_chunks::<8>();
+        let (y, y_rest) = vector.as_chunks::<8>();
+        let mut sums = [0.0_f32; 8];
+        for (x, y) in x.iter().zip(y) {
+            for i in 0..8 {
+                sums[i] += f32::from(x[i] as i8) * y[i];
+            }
+        }
+        let rest: f32 = x_rest
+            .iter()
+            .zip(y_rest)
+            .map(|(x, y)| f32::from(*x as i8) * y)
+            .sum();
+        (sums.iter().sum::<f32>() + rest) * self.scales[index]
     }
 }
 

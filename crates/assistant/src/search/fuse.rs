@@ -18,28 +18,37 @@ pub(super) struct Fused {
     pub(super) meaning: Option<usize>,
 }
 
-/// Joins two ranked lists, best first. `weights` are those of the text and the meaning list. Ties go to the entry
-/// that ranks higher in one of the lists, then to the newer one, so that the order is always the same.
-pub(super) fn fuse(text: &[EntryId], meaning: &[EntryId], weights: [f64; 2]) -> Vec<Fused> {
-    let mut ranks: HashMap<EntryId, [Option<usize>; 2]> = HashMap::new();
-    for (list, ids) in [text, meaning].into_iter().enumerate() {
-        for (rank, id) in ids.iter().enumerate() {
-            ranks.entry(*id).or_default()[list].get_or_insert(rank);
-        }
-    }
-    let best = (weights[0] + weights[1]) / (K + 1.0);
-    let mut fused: Vec<Fused> = ranks
-        .into_iter()
-        .map(|(id, [text, meaning])| {
-            let part = |rank: Option<usize>, weight: f64| {
-                rank.map_or(0.0, |r| weight / (K + 1.0 + r as f64))
-            };
-            Fused {
+/// Joins two ranked lists, best first. An entry of `text` counts as far as its weight, from 0 to 1, says; those of
+/// `meaning` count whole. Ties go to the entry that ranks higher in one of the lists, then to the newer one, so that
+/// the order is always the same.
+pub(super) fn fuse(text: &[(EntryId, f64)], meaning: &[EntryId]) -> Vec<Fused> {
+    let mut joined: HashMap<EntryId, Fused> = HashMap::new();
+    let mut join =
+        |id: EntryId, weight: f64, rank: usize, list: fn(&mut Fused) -> &mut Option<usize>| {
+            let found = joined.entry(id).or_insert(Fused {
                 id,
-                score: (part(text, weights[0]) + part(meaning, weights[1])) / best,
-                text,
-                meaning,
+                score: 0.0,
+                text: None,
+                meaning: None,
+            });
+            if list(found).is_none() {
+                *list(found) = Some(rank);
+                found.score += weight / (K + 1.0 + rank as f64);
             }
+        };
+    text.iter()
+        .enumerate()
+        .for_each(|(rank, (id, weight))| join(*id, *weight, rank, |f| &mut f.text));
+    meaning
+        .iter()
+        .enumerate()
+        .for_each(|(rank, id)| join(*id, 1.0, rank, |f| &mut f.meaning));
+    let best = 2.0 / (K + 1.0);
+    let mut fused: Vec<Fused> = joined
+        .into_values()
+        .map(|f| Fused {
+            score: f.score / best,
+            ..f
         })
         .collect();
     let top = |f: &Fused| {
@@ -66,12 +75,22 @@ mod tests {
         raw.iter().copied().map(EntryId).collect()
     }
 
+    fn whole(raw: &[i64]) -> Vec<(EntryId, f64)> {
+        raw.iter().map(|id| (EntryId(*id), 1.0)).collect()
+    }
+
     #[test]
     fn what_both_lists_find_comes_before_what_one_of_them_finds() {
-        let fused = fuse(&ids(&[1, 2, 3]), &ids(&[4, 2, 5]), [1.0, 1.0]);
+        let fused = fuse(&whole(&[1, 2, 3]), &ids(&[4, 2, 5]));
         assert_eq!(fused[0].id, EntryId(2));
         assert_eq!((fused[0].text, fused[0].meaning), (Some(1), Some(1)));
-        assert!((fuse(&ids(&[7]), &ids(&[7]), [0.4, 0.9])[0].score - 1.0).abs() < 1e-12);
+        assert!((fuse(&whole(&[7]), &ids(&[7]))[0].score - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_holds_half_of_the_words_comes_after_what_is_as_near_in_meaning() {
+        let fused = fuse(&[(EntryId(1), 0.25)], &ids(&[2]));
+        assert_eq!(fused.iter().map(|f| f.id.0).collect::<Vec<_>>(), [2, 1]);
     }
 
     proptest! {
@@ -80,12 +99,12 @@ mod tests {
             text in proptest::collection::vec(0_i64..40, 0..30),
             meaning in proptest::collection::vec(0_i64..40, 0..30),
         ) {
-            let (text, meaning) = (ids(&text), ids(&meaning));
-            let fused = fuse(&text, &meaning, [1.0, 0.7]);
-            prop_assert_eq!(&fused, &fuse(&text, &meaning, [1.0, 0.7]));
+            let (text, meaning) = (whole(&text), ids(&meaning));
+            let fused = fuse(&text, &meaning);
+            prop_assert_eq!(&fused, &fuse(&text, &meaning));
             prop_assert!(fused.windows(2).all(|w| w[0].score >= w[1].score));
             let mut seen: Vec<i64> = fused.iter().map(|f| f.id.0).collect();
-            let mut want: Vec<i64> = text.iter().chain(&meaning).map(|i| i.0).collect();
+            let mut want: Vec<i64> = text.iter().map(|(id, _)| id).chain(&meaning).map(|i| i.0).collect();
             for list in [&mut seen, &mut want] {
                 list.sort_unstable();
             }

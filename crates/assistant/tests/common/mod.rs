@@ -1,6 +1,7 @@
 //! A journal in a temporary folder, and a tiny seeded encoder that is built in code, so that every path can be walked
 //! without a download. Its numbers mean nothing; their shapes and their paths are those of the real one.
 
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::collections::HashMap;
