@@ -32,6 +32,8 @@ mod error;
 mod extract;
 mod field;
 mod filter;
+pub mod format;
+pub mod fsck;
 mod functions;
 mod home;
 mod index_text;
