@@ -24,6 +24,12 @@ pub enum Error {
         /// The home in question.
         home: PathBuf,
     },
+    /// Something would have replaced a journal without being told to.
+    #[error("{} already holds a journal; nothing was changed; `companion backup restore FILE --replace` saves it first, then replaces it", .home.display())]
+    HomeNotEmpty {
+        /// The home in question.
+        home: PathBuf,
+    },
     /// The passphrase does not open this vault (the vault itself is intact).
     #[error(
         "wrong passphrase: vault.json is intact, but this passphrase does not open it; try again"

@@ -69,6 +69,11 @@ impl Home {
         self.0.join("backups")
     }
 
+    /// The write-ahead log: what was saved last, until it is merged into the database.
+    pub(crate) fn wal(&self) -> PathBuf {
+        self.0.join("journal.db-wal")
+    }
+
     pub(crate) fn lock_file(&self) -> PathBuf {
         self.0.join("journal.lock")
     }

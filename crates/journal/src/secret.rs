@@ -121,7 +121,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// The bytes of lower- or upper-case hexadecimal.
 pub(crate) fn unhex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let mut out = Zeroizing::new(Vec::with_capacity(digits.len() / 2));

@@ -121,9 +121,22 @@ impl Journal {
         self.read_only
     }
 
+    /// A consistent, encrypted copy of the database at `path`, which must not exist.
+    pub(crate) fn snapshot_to(&self, path: &std::path::Path) -> Result<()> {
+        crate::backup::snapshot(&self.db, path)
+    }
+
     /// Now, in stored form.
     fn now(&self) -> i64 {
         (self.clock)().as_microsecond()
+    }
+
+    /// Writes what was salvaged from elsewhere.
+    pub(crate) fn fill<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.write(work)
     }
 
     fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {

@@ -189,7 +189,7 @@ fn open_any(home: &Home, key: &Key) -> Result<(Connection, bool)> {
         Err(Error::ReadOnly { .. }) => {}
         Err(error) => return Err(error),
     }
-    let wal = home.path().join("journal.db-wal");
+    let wal = home.wal();
     if fs::metadata(&wal).is_ok_and(|meta| meta.len() > 0) {
         return Err(Error::ReadOnly {
             detail: format!(

@@ -58,7 +58,7 @@ const FORMAT: &str = "companion-vault";
 pub(crate) const VERSION: u32 = 1;
 
 /// What locks a journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protection {
     /// A key file in the home: protects a copy of the database alone, not of the whole home.

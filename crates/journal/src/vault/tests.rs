@@ -54,7 +54,7 @@ fn every_flipped_bit_is_damage_or_ignored_layout_but_never_a_wrong_passphrase() 
             // White space and the case of hexadecimal carry nothing.
             Ok(back) => assert_eq!(
                 back.open(&wrapping).expect("still opens"),
-                [key.clone()],
+                std::slice::from_ref(&key),
                 "byte {at}"
             ),
         }

@@ -6,18 +6,18 @@ use journal::*;
 use tempfile::TempDir;
 
 /// A new journal with a key file in a directory that goes with the first value.
-pub fn fresh() -> (TempDir, Home, Journal) {
+pub(crate) fn fresh() -> (TempDir, Home, Journal) {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::at(dir.path().join("home"));
     let journal = Journal::create(&home, &Secret::None).unwrap();
     (dir, home, journal)
 }
 
-pub fn at(when: &str) -> jiff::ZonedDateTime {
+pub(crate) fn at(when: &str) -> jiff::ZonedDateTime {
     when.parse().unwrap()
 }
 
-pub fn analysis(model: &str) -> Analysis {
+pub(crate) fn analysis(model: &str) -> Analysis {
     Analysis {
         sentiment: Sentiment::Positive,
         confidence: 0.75,
@@ -40,7 +40,7 @@ pub fn analysis(model: &str) -> Analysis {
 }
 
 /// Unit vectors in the plane of the first two axes whose cosine with the first axis is `x`.
-pub fn vectors(model: &str, x: f32) -> Vectors {
+pub(crate) fn vectors(model: &str, x: f32) -> Vectors {
     let entry = vec![x, (1.0 - x * x).sqrt(), 0.0, 0.0];
     Vectors {
         model: model.into(),
