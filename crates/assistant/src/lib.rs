@@ -68,8 +68,9 @@ pub const THEMES: [&str; 20] = [
 /// The tier of everything that is made here without a language model.
 pub(crate) const TIER: &str = "instant";
 
-/// Spans of the sentences of `text`; its trimmed whole where nothing in it begins or ends a sentence (emoji, digits,
-/// one unbroken line); none for blank text.
+/// Spans of the sentences of `text`, without those that are only tags and fields (`#home sleep:7.5`); all of them
+/// where there is nothing else; its trimmed whole where nothing in it begins or ends a sentence (emoji, digits, one
+/// unbroken line); none for blank text.
 pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut found = engine::text::sentences(text);
     let trimmed = text.trim();
@@ -77,7 +78,19 @@ pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
         let start = text.len() - text.trim_start().len();
         found.push(start..start + trimmed.len());
     }
+    let prose = |s: &Range<usize>| !text[s.clone()].split_whitespace().all(is_mark);
+    if found.iter().any(prose) {
+        found.retain(prose);
+    }
     found
+}
+
+/// True for `#tag` and `name:value`, which are kept beside the text and say nothing in it.
+fn is_mark(word: &str) -> bool {
+    let named = |(name, value): (&str, &str)| {
+        !value.is_empty() && name.starts_with(char::is_alphabetic) && !value.starts_with('/')
+    };
+    word.starts_with('#') || word.split_once(':').is_some_and(named)
 }
 
 /// Dates leave as RFC 3339 with the offset of their zone: what every reader of JSON understands.
@@ -86,4 +99,24 @@ pub(crate) fn rfc3339<S: Serializer>(
     to: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     to.collect_str(&date.strftime("%Y-%m-%dT%H:%M:%S%:z"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_of_tags_and_fields_are_no_sentences_unless_there_is_nothing_else() {
+        let of = |text: &'static str| {
+            crate::sentences(text)
+                .into_iter()
+                .map(|s| &text[s])
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of("Rain at 18:30.\n#home #rain sleep:6.5"),
+            ["Rain at 18:30."]
+        );
+        assert_eq!(of("#home sleep:6.5"), ["#home sleep:6.5"]);
+        assert_eq!(of("Saw #nadia today.\n🎉"), ["Saw #nadia today.", "🎉"]);
+        assert_eq!(of(" \n "), Vec::<&str>::new());
+    }
 }

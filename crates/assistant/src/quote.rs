@@ -86,11 +86,23 @@ fn clauses(sentence: &str, within: Range<usize>) -> Vec<Range<usize>> {
         .collect()
 }
 
+/// The first `most` words, cut before the last word that begins another thought.
 fn first_words(sentence: &str, within: Range<usize>, most: usize) -> Range<usize> {
-    let end = words::spans(&sentence[within.clone()])
-        .nth(most.saturating_sub(1))
-        .map_or(within.len(), |w| w.end);
-    within.start..within.start + end
+    const JOINTS: &[&str] = &[
+        "and", "as", "because", "but", "or", "so", "than", "that", "then", "though", "until",
+        "when", "which", "while",
+    ];
+    let text = &sentence[within.clone()];
+    let spans: Vec<Range<usize>> = words::spans(text).take(most + 1).collect();
+    let joint = (4..spans.len())
+        .rev()
+        .find(|i| JOINTS.contains(&words::fold(&text[spans[*i].clone()]).as_str()));
+    let last = joint.unwrap_or(spans.len().min(most));
+    let end = last
+        .checked_sub(1)
+        .and_then(|i| spans.get(i))
+        .map_or(text.len(), |w| w.end);
+    strip(sentence, within.start..within.start + end)
 }
 
 /// `span` without the space and punctuation around it.
@@ -137,7 +149,7 @@ mod tests {
             ),
             (
                 "we went to the market and bought plums and then we walked all the way back along the canal",
-                Some("we went to the market and bought plums and then we walked"),
+                Some("we went to the market and bought plums and"),
             ),
             ("Tired.", None),
             ("🎉🎉🎉", None),

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 /// Resamples behind every bootstrap interval.
-const RESAMPLES: usize = 1_000;
+const RESAMPLES: usize = 2_000;
 /// Permutations behind every exact-ish p-value; the smallest p that can be reported is `1 / (PERMUTATIONS + 1)`.
 const PERMUTATIONS: usize = 1_999;
 /// Samples beyond this size are large enough for the normal approximation, and too large to resample for a chart.
@@ -48,6 +48,11 @@ pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// A number from 0 to 1 that only `seed` decides.
+pub(crate) fn unit(seed: u64) -> f32 {
+    (mix(seed) >> 40) as f32 / (1_u64 << 24) as f32
 }
 
 /// FNV-1a, 64 bits: names things (an asset, a choice of the day), protects nothing.
@@ -98,10 +103,11 @@ pub(crate) fn interval(values: &[f64], seed: u64) -> Option<Interval> {
         .map(|_| (0..n).map(|_| values[rng.below(n)]).sum::<f64>() / n as f64)
         .collect();
     means.sort_unstable_by(f64::total_cmp);
+    let cut = tail(n);
     Some(Interval {
         mean: m,
-        low: means[RESAMPLES / 40],
-        high: means[RESAMPLES - 1 - RESAMPLES / 40],
+        low: means[cut],
+        high: means[RESAMPLES - 1 - cut],
         n,
     })
 }
@@ -129,12 +135,25 @@ pub(crate) fn difference(before: &[f64], now: &[f64], seed: u64) -> Option<Inter
         |v: &[f64]| (0..v.len()).map(|_| v[rng.below(v.len())]).sum::<f64>() / v.len() as f64;
     let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw(now) - draw(before)).collect();
     means.sort_unstable_by(f64::total_cmp);
+    let cut = tail(n);
     Some(Interval {
         mean: m,
-        low: means[RESAMPLES / 40],
-        high: means[RESAMPLES - 1 - RESAMPLES / 40],
+        low: means[cut],
+        high: means[RESAMPLES - 1 - cut],
         n,
     })
+}
+
+/// How many resampled means lie outside of the interval at either end. For few values the plain 2.5 % are too many:
+/// the percentiles are widened to the t quantile (Hesterberg 2015, "expanded percentile").
+fn tail(n: usize) -> usize {
+    let (df, z) = ((n.max(3) - 1) as f64, 1.959_964_f64);
+    // Cornish-Fisher expansion of the t quantile, good to 1 % from 3 degrees of freedom on.
+    let t = z
+        + (z.powi(3) + z) / (4.0 * df)
+        + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * df * df);
+    let wide = t * ((df + 1.0) / df).sqrt();
+    (two_sided(wide) / 2.0 * RESAMPLES as f64) as usize
 }
 
 /// Two-sided p-value for "the means of `with` and `without` are the same": a seeded permutation test, or Welch's
@@ -241,6 +260,11 @@ mod tests {
         assert!(p_value(&low, &low, 1) > 0.9);
         assert_eq!(p_value(&[], &low, 1), 1.0);
         assert!((two_sided(1.959_964) - 0.05).abs() < 1e-5);
+        assert_eq!(
+            (tail(7), tail(400)),
+            (8, 49),
+            "0.41 % and 2.48 % of the resamples"
+        );
     }
 
     #[test]

@@ -8,10 +8,14 @@ use serde::Serialize;
 
 use super::bank::{Mood, QUOTE_SLOT, Question};
 use super::state::State;
-use crate::{quote, style};
+use crate::{quote, stats, style};
 
 /// Entries older than this (freshness below) are not followed up.
 const STALE: f32 = 0.18;
+/// Valence from which an entry feels enough for a question that presupposes it.
+const FELT: f32 = 0.3;
+/// How far chance moves the worth of a sentence: else the newest entry would be followed up for days.
+const CHANCE: f32 = 0.4;
 /// A quote keeps at least this many words however long the question is.
 const FEWEST_WORDS: usize = 6;
 
@@ -58,11 +62,12 @@ pub(super) fn passages(state: &State) -> Vec<Passage> {
     fresh.flat_map(of_entry).collect()
 }
 
-/// The passage that `question` can follow up, with what it is worth from 0 to 1; nothing where none fits.
+/// The passage that `question` can follow up, with what it is worth, about 0 to 1; nothing where none fits.
 pub(super) fn passage<'a>(
     question: &Question,
     passages: &'a [Passage],
     state: &State,
+    seed: u64,
 ) -> Option<(&'a Passage, f32)> {
     let quotes = question.text.contains(QUOTE_SLOT);
     let worth = |p: &Passage| -> Option<f32> {
@@ -70,8 +75,8 @@ pub(super) fn passage<'a>(
         let analysis = read.analysis.as_ref()?;
         let mood = match question.mood {
             Mood::Any => true,
-            Mood::Low => analysis.valence < -0.2,
-            Mood::Good => analysis.valence > 0.2,
+            Mood::Low => !analysis.unsure && analysis.valence < -FELT,
+            Mood::Good => !analysis.unsure && analysis.valence > FELT,
             Mood::Mixed => analysis.mixed,
         };
         let theme = question.themes.is_empty() || question.themes.contains(&p.claim);
@@ -84,7 +89,8 @@ pub(super) fn passage<'a>(
         } else {
             0.5
         };
-        Some(0.6 * state.freshness(p.entry) + 0.4 * strength)
+        let place = stats::mix((p.entry as u64) << 32 | p.span.start as u64);
+        Some(0.6 * state.freshness(p.entry) + 0.4 * strength + CHANCE * stats::unit(seed ^ place))
     };
     passages.iter().filter_map(|p| Some((p, worth(p)?))).fold(
         None,

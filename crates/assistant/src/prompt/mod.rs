@@ -32,6 +32,8 @@ const STRANGE_THEME: f32 = -0.4;
 const TIMELY: f32 = 0.15;
 const IN_MOOD: f32 = 0.2;
 const FOLLOWS: f32 = 0.25;
+/// After each of the last two questions that followed something up: someone always quoted feels watched.
+const FOLLOWED: f32 = -0.25;
 const SAME_KIND: f32 = -0.12;
 const ASKED_ONCE: f32 = -0.1;
 /// Chance decides among questions that fit about equally, so that not every good day gets the same one.
@@ -89,11 +91,13 @@ fn pick(
 ) -> Result<Prompt> {
     let asked = state::last_asked(journal, Timestamp::MIN)?;
     let passages = follow::passages(state);
+    let recent = recent(&state.resting);
     let chooser = Chooser {
         state,
         passages: &passages,
         fits: fits(state, instant),
-        recent_kinds: recent_kinds(&state.resting),
+        recent_kinds: recent.iter().map(|q| q.kind).collect(),
+        followed: FOLLOWED * recent.iter().take(2).filter(|q| q.follows).count() as f32,
         asked: &asked,
         seed: stats::mix(seed ^ stats::fnv(state.now.date().to_string().as_bytes())),
         of_the_hour,
@@ -123,6 +127,8 @@ struct Chooser<'a> {
     /// Semantic fit of every question; empty without vectors.
     fits: Vec<(f32, usize)>,
     recent_kinds: Vec<Kind>,
+    /// What following something up costs after the last questions did.
+    followed: f32,
     asked: &'a HashMap<String, Timestamp>,
     seed: u64,
     of_the_hour: bool,
@@ -154,9 +160,9 @@ impl<'a> Chooser<'a> {
         let mut score = 0.0;
         let mut passage = None;
         if question.follows && (question.text.contains(QUOTE_SLOT) || !question.themes.is_empty()) {
-            let (found, worth) = follow::passage(question, self.passages, state)?;
+            let (found, worth) = follow::passage(question, self.passages, state, self.seed)?;
             passage = Some(found);
-            score += FOLLOWS * (0.5 + worth);
+            score += FOLLOWS * (0.5 + worth) + self.followed;
         } else if question.follows && state.entries.len() < 3 {
             return None;
         }
@@ -182,7 +188,7 @@ impl<'a> Chooser<'a> {
         } else {
             0.0
         };
-        score += CHANCE * chance(self.seed, &question.id);
+        score += CHANCE * stats::unit(self.seed ^ stats::fnv(question.id.as_bytes()));
         Some(Candidate {
             question,
             index,
@@ -294,21 +300,15 @@ fn fits(state: &State, instant: Option<&Instant>) -> Vec<(f32, usize)> {
     (0..bank().len()).map(fit).collect()
 }
 
-/// Kinds of the last three questions asked.
-fn recent_kinds(resting: &HashMap<String, Timestamp>) -> Vec<Kind> {
+/// The last three questions asked, the latest first.
+fn recent(resting: &HashMap<String, Timestamp>) -> Vec<&'static Question> {
     let mut last: Vec<(&Timestamp, &String)> = resting.iter().map(|(id, at)| (at, id)).collect();
     last.sort();
     last.iter()
         .rev()
-        .take(3)
         .filter_map(|(_, id)| question(id))
-        .map(|q| q.kind)
+        .take(3)
         .collect()
-}
-
-/// A number from 0 to 1 that only the seed and the question decide.
-fn chance(seed: u64, id: &str) -> f32 {
-    (stats::mix(seed ^ stats::fnv(id.as_bytes())) >> 40) as f32 / (1_u64 << 24) as f32
 }
 
 fn day(date: &ZonedDateTime) -> String {

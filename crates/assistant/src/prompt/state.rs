@@ -22,6 +22,8 @@ pub(super) const REST_DAYS: i64 = 30;
 /// What is known when a question is chosen.
 pub(super) struct State {
     pub(super) now: ZonedDateTime,
+    /// When the writing is looked at from: now, or the end of what is looked back at.
+    seen_from: ZonedDateTime,
     /// The latest entries, newest first.
     pub(super) entries: Vec<Read>,
     /// Vectors of each entry: the whole, then its sentences with their spans. Empty without a model.
@@ -48,10 +50,17 @@ impl State {
         now: &ZonedDateTime,
         about: Option<&[Read]>,
     ) -> Result<Self> {
-        let entries = match about {
+        let entries: Vec<Read> = match about {
             Some(reads) => reads.iter().take(ENTRIES).cloned().collect(),
             None => latest(journal, now)?,
         };
+        let last = entries
+            .first()
+            .filter(|_| about.is_some())
+            .map(|r| r.entry.when.clone());
+        let seen_from = last
+            .filter(|last| last < now)
+            .unwrap_or_else(|| now.clone());
         let mut vectors = Vec::with_capacity(entries.len());
         for read in &entries {
             vectors.push(match instant {
@@ -71,10 +80,11 @@ impl State {
             .saturating_sub(SignedDuration::from_hours(24 * REST_DAYS))
             .unwrap_or(Timestamp::MIN);
         Ok(Self {
-            mood: mood(&entries, now),
-            themes: themes(&entries, now),
+            mood: mood(&entries, &seen_from),
+            themes: themes(&entries, &seen_from),
             resting: last_asked(journal, since)?,
             now: now.clone(),
+            seen_from,
             entries,
             vectors,
         })
@@ -94,7 +104,7 @@ impl State {
 
     /// Weight of an entry by its age: 1 for today, half after four days.
     pub(super) fn freshness(&self, entry: usize) -> f32 {
-        freshness(&self.entries[entry], &self.now)
+        freshness(&self.entries[entry], &self.seen_from)
     }
 }
 
@@ -156,12 +166,15 @@ fn freshness(read: &Read, now: &ZonedDateTime) -> f32 {
     0.5_f32.powf(age_days(read, now) / 4.0)
 }
 
-/// The mood of the last days, where entries of those days are analysed.
+/// The mood of the last days, where entries of those days are analysed with confidence.
 fn mood(entries: &[Read], now: &ZonedDateTime) -> Option<Mood> {
     let recent = entries
         .iter()
         .filter(|r| age_days(r, now) <= MOOD_DAYS as f32);
-    let read: Vec<_> = recent.filter_map(|r| r.analysis.as_ref()).collect();
+    let read: Vec<_> = recent
+        .filter_map(|r| r.analysis.as_ref())
+        .filter(|a| !a.unsure)
+        .collect();
     if read.is_empty() {
         return None;
     }

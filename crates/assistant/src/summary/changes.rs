@@ -9,7 +9,9 @@ use super::people::Person;
 use crate::stats;
 
 /// Analysed entries needed on both sides before moods or themes are compared.
-const ENOUGH: usize = 3;
+const ENOUGH: usize = 5;
+/// A difference of mood smaller than this is none, however sure.
+const SMALLEST_MOOD: f64 = 0.1;
 /// Entries by which a theme has to grow or shrink to be told.
 const STEP: usize = 2;
 
@@ -34,7 +36,7 @@ pub struct Change {
 pub enum ChangeKind {
     /// Number of entries.
     Entries,
-    /// Mean valence, and the 95 % interval of the difference excludes 0.
+    /// Mean valence: it moved by at least 0.1, and the 95 % interval of the difference excludes 0.
     Mood,
     /// Mean valence moved, but not by more than chance explains.
     MoodUnclear,
@@ -89,7 +91,8 @@ fn mood(before: &[f64], now: &[f64]) -> Option<Change> {
     }
     let difference = stats::difference(before, now, 7)?;
     let (was, is) = (stats::mean(before), stats::mean(now));
-    let clear = difference.low > 0.0 || difference.high < 0.0;
+    let sure = difference.low > 0.0 || difference.high < 0.0;
+    let clear = sure && difference.mean.abs() >= SMALLEST_MOOD;
     let direction = if is > was { "lighter" } else { "heavier" };
     let (kind, text) = if clear {
         let text = format!("the mood is {direction} than before: {is:+.2}, it was {was:+.2}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::load::Read;
-use crate::{quote, search::dot, words};
+use crate::{Result, quote, search::dot, words};
 
 /// Relevance against novelty.
 const LAMBDA: f32 = 0.6;
@@ -15,11 +15,13 @@ const SAME_DAY: f32 = 0.12;
 const SAME_THEME: f32 = 0.08;
 /// Quotes longer than this many bytes are cut at a whole word.
 const LONGEST_QUOTE: usize = 280;
+/// What being like the rest of its entry adds.
+const CENTRAL: f32 = 0.25;
 /// Candidates beyond this many are not compared with each other: a year has thousands.
 const POOL: usize = 240;
 
 /// The sentences of an entry with their vectors.
-type SentenceVectors = Vec<(Range<usize>, Vec<f32>)>;
+pub(super) type SentenceVectors = Vec<(Range<usize>, Vec<f32>)>;
 
 /// A sentence that may be quoted.
 #[derive(Clone, Debug)]
@@ -35,56 +37,97 @@ pub(super) struct Candidate {
     words: BTreeSet<String>,
 }
 
-/// The sentences of `read` that are evidence for something; the first sentence of an entry without analysis.
-pub(super) fn candidates(read: &[Read], themes: &BTreeMap<String, usize>) -> Vec<Candidate> {
-    let mut all: Vec<Candidate> = read
-        .iter()
-        .enumerate()
-        .flat_map(|(i, r)| of_entry(i, r, themes))
-        .collect();
+/// The sentences of `read` that are evidence for something, and from each entry the one that is most like the rest of
+/// it; `vectors` gives those of the sentences of an entry, or none.
+pub(super) fn candidates(
+    read: &[Read],
+    themes: &BTreeMap<String, usize>,
+    mut vectors: impl FnMut(usize) -> Result<SentenceVectors>,
+) -> Result<Vec<Candidate>> {
+    let mut all = Vec::new();
+    for (index, one) in read.iter().enumerate() {
+        all.extend(of_entry(index, one, themes, vectors(index)?));
+    }
     all.sort_by(|a, b| {
+        let place = |c: &Candidate| (c.entry, c.span.start);
         b.relevance
             .total_cmp(&a.relevance)
-            .then(a.entry.cmp(&b.entry))
-            .then(a.span.start.cmp(&b.span.start))
+            .then(place(a).cmp(&place(b)))
     });
     all.truncate(POOL);
-    all
+    Ok(all)
 }
 
-fn of_entry(index: usize, read: &Read, themes: &BTreeMap<String, usize>) -> Vec<Candidate> {
+fn of_entry(
+    index: usize,
+    read: &Read,
+    themes: &BTreeMap<String, usize>,
+    vectors: SentenceVectors,
+) -> Vec<Candidate> {
     let text = read.entry.text.as_str();
     let mut spans: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
-    if let Some(analysis) = &read.analysis {
-        for e in &analysis.evidence {
-            spans
-                .entry((e.start, e.end))
-                .or_default()
-                .insert(e.claim.clone());
-        }
+    for e in read.analysis.iter().flat_map(|a| &a.evidence) {
+        spans
+            .entry((e.start, e.end))
+            .or_default()
+            .insert(e.claim.clone());
     }
-    if spans.is_empty() {
-        spans.extend(
-            crate::sentences(text)
-                .first()
-                .map(|s| ((s.start, s.end), BTreeSet::new())),
-        );
+    let centre = centre(&vectors);
+    let likeness = |v: &[f32]| dot(v, &centre);
+    let central = vectors
+        .iter()
+        .filter(|(s, _)| text.get(s.clone()).is_some_and(says_something));
+    let central = central
+        .max_by(|a, b| likeness(&a.1).total_cmp(&likeness(&b.1)))
+        .map(|(s, _)| s.clone());
+    let first = || {
+        crate::sentences(text)
+            .into_iter()
+            .next()
+            .filter(|_| spans.is_empty())
+    };
+    if let Some(span) = central.or_else(first) {
+        spans.entry((span.start, span.end)).or_default();
     }
-    // A span that is not one of the text's own (the entry changed under us) is no quote.
-    let checked = spans.into_iter().filter_map(|((start, end), claims)| {
-        let sentence = text.get(start..end)?;
+    let mut found = Vec::new();
+    for ((start, end), claims) in spans {
+        // A span that is not one of the text's own (the entry changed under us) is no quote.
+        let Some(sentence) = text.get(start..end) else {
+            continue;
+        };
         let span = start..start + quote::shorten(sentence, LONGEST_QUOTE);
-        let relevance = relevance(read, &text[span.clone()], &claims, themes);
-        Some(Candidate {
+        let vector = vectors
+            .iter()
+            .find(|(s, _)| s.start == start)
+            .map(|(_, v)| v.clone());
+        let quote = &text[span.clone()];
+        let central = vector.as_deref().map_or(0.0, likeness).max(0.0);
+        found.push(Candidate {
             entry: index,
-            words: words::content(&text[span.clone()]).into_iter().collect(),
+            words: words::content(quote).into_iter().collect(),
+            relevance: relevance(read, quote, &claims, themes) + CENTRAL * central,
             span,
             claims,
-            relevance,
-            vector: None,
-        })
-    });
-    checked.collect()
+            vector,
+        });
+    }
+    found
+}
+
+/// Direction of the mean of the sentences, L2-normalised; empty where there are none.
+fn centre(vectors: &SentenceVectors) -> Vec<f32> {
+    let mut sum = vec![0.0; vectors.first().map_or(0, |(_, v)| v.len())];
+    for (_, vector) in vectors {
+        sum.iter_mut().zip(vector).for_each(|(s, v)| *s += v);
+    }
+    let length = dot(&sum, &sum).sqrt().max(f32::MIN_POSITIVE);
+    sum.iter_mut().for_each(|s| *s /= length);
+    sum
+}
+
+/// Long enough to stand alone.
+fn says_something(sentence: &str) -> bool {
+    words::spans(sentence).count() >= 5
 }
 
 /// How much a sentence says about the span: strong feeling, a theme that the span is about, a length that reads well.
@@ -94,8 +137,16 @@ fn relevance(
     claims: &BTreeSet<String>,
     themes: &BTreeMap<String, usize>,
 ) -> f32 {
+    let length = match words::spans(sentence).count() {
+        0..=2 => -0.4,
+        3..=4 => -0.15,
+        5..=7 => 0.0,
+        8..=40 => 0.12,
+        _ => 0.0,
+    };
+    let starred = if read.entry.starred { 0.2 } else { 0.0 };
     let Some(analysis) = &read.analysis else {
-        return 0.2;
+        return 0.2 + length + starred;
     };
     let most = themes.values().max().copied().unwrap_or(1).max(1) as f32;
     let theme = claims
@@ -110,28 +161,7 @@ fn relevance(
     } else {
         0.0
     };
-    let length = match words::spans(sentence).count() {
-        0..=2 => -0.4,
-        3..=4 => -0.1,
-        5..=35 => 0.1,
-        _ => 0.0,
-    };
-    0.2 + 0.5 * feeling + 0.35 * theme + length + if read.entry.starred { 0.2 } else { 0.0 }
-}
-
-/// Gives the candidates the vectors of their sentences, as `vectors` finds them for the entry of an index.
-pub(super) fn attach(
-    candidates: &mut [Candidate],
-    mut vectors: impl FnMut(usize) -> SentenceVectors,
-) {
-    let mut known: BTreeMap<usize, SentenceVectors> = BTreeMap::new();
-    for c in candidates {
-        let of_entry = known.entry(c.entry).or_insert_with(|| vectors(c.entry));
-        c.vector = of_entry
-            .iter()
-            .find(|(s, _)| s.start == c.span.start)
-            .map(|(_, v)| v.clone());
-    }
+    0.2 + 0.5 * feeling + 0.35 * theme + length + starred
 }
 
 /// At most `most` of the candidates, the best mix first; never one that says what another one said already.

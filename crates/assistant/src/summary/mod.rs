@@ -148,23 +148,12 @@ fn lines(
     read: &[Read],
     span: &Span,
 ) -> Result<Vec<SummaryLine>> {
-    let mut pool = choose::candidates(read, &theme_counts(read));
-    if let Some(instant) = instant {
-        let model = instant.encoder().model_id();
-        let mut failed = None;
-        choose::attach(&mut pool, |entry| {
-            match journal.sentence_vectors(read[entry].entry.id, model) {
-                Ok(vectors) => vectors,
-                Err(error) => {
-                    failed = Some(error);
-                    Vec::new()
-                }
-            }
-        });
-        if let Some(error) = failed {
-            return Err(error.into());
+    let pool = choose::candidates(read, &theme_counts(read), |entry| match instant {
+        Some(instant) => {
+            Ok(journal.sentence_vectors(read[entry].entry.id, instant.encoder().model_id())?)
         }
-    }
+        None => Ok(Vec::new()),
+    })?;
     let mut picked = choose::pick(pool, read, how_many(span, read.len()));
     picked.sort_by_key(|c| (c.entry, c.span.start));
     Ok(picked.into_iter().map(|c| line(c, read)).collect())
