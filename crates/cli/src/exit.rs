@@ -135,11 +135,13 @@ fn of_journal(error: &journal::Error) -> Exit {
         | E::Backup { .. } => Exit::Damaged,
         E::ReadOnly { .. } | E::DiskFull | E::Busy { .. } | E::InUse { .. } => Exit::CannotWrite,
         E::AlreadyExists { .. }
+        | E::HomeNotEmpty { .. }
         | E::PassphraseNotUsed
         | E::EmptyPassphrase
         | E::EmptyText
         | E::TextTooLong { .. }
         | E::Invalid { .. } => Exit::Usage,
+        E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::NotFound,
         _ => Exit::Failed,
     }
 }

@@ -1,16 +1,22 @@
 //! The commands, one file each: its arguments with their help, then `run`.
 
+mod backup;
 mod benchmark;
 mod completions;
 mod config;
 mod edit;
 mod embed;
+mod export;
+mod fsck;
 mod history;
+mod import;
 mod list;
 mod man;
 mod model;
 mod new;
+mod passphrase;
 mod prompt;
+mod rekey;
 mod restore;
 mod rm;
 mod save;
@@ -63,6 +69,18 @@ pub(crate) enum Command {
     Summary(summary::Args),
     /// Draw moods, themes and fields over time
     Trends(trends::Args),
+    /// Bring in entries from other programs or from an export
+    Import(import::Args),
+    /// Write entries as Markdown or JSON
+    Export(export::Args),
+    /// Make, check and restore backups
+    Backup(backup::Args),
+    /// Check that the journal is whole, and save what can be read
+    Fsck(fsck::Args),
+    /// Set or remove the passphrase
+    Passphrase(passphrase::Args),
+    /// Encrypt the journal under a new key
+    Rekey(rekey::Args),
     /// Turn texts into vectors, line by line
     Embed(embed::Args),
     /// Fetch, list, check and remove models
@@ -100,6 +118,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Prompt(args) => prompt::run(&context, &args),
         Command::Summary(args) => summary::run(&context, &args),
         Command::Trends(args) => trends::run(&context, &args),
+        Command::Import(args) => import::run(&context, &args),
+        Command::Export(args) => export::run(&context, &args),
+        Command::Backup(args) => backup::run(&context, &args),
+        Command::Fsck(args) => fsck::run(&context, &args),
+        Command::Passphrase(args) => passphrase::run(&context, &args),
+        Command::Rekey(args) => rekey::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Benchmark(args) => benchmark::run(&context, &args),

@@ -9,7 +9,9 @@
 mod changing;
 mod finding;
 mod hostile;
+mod keeping;
 mod locks;
+mod moving;
 mod person;
 mod reading;
 mod saving;

@@ -1,0 +1,81 @@
+//! `companion passphrase`: what locks the journal.
+
+use std::path::PathBuf;
+
+use journal::{Protection, Secret};
+
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::passphrase;
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Set or change the passphrase; takes a moment, however long the journal
+    Set {
+        /// Read the new passphrase from the first line of FILE
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Lock the journal with a key file instead of a passphrase
+    Remove,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
+    let mut journal = context.journal()?;
+    match &args.action {
+        Action::Set {
+            new_passphrase_file,
+        } => {
+            let new = new_passphrase(context, journal.protection(), new_passphrase_file)?;
+            journal.change_passphrase(&new)?;
+            context.out.note(
+                "the passphrase is set; backups made before still open with what locked them then",
+            );
+        }
+        Action::Remove => {
+            journal.change_passphrase(&Secret::None)?;
+            context.out.note(format!(
+                "a key file locks the journal now: whoever can read {} can read the journal",
+                context.journal_home().key_file().display()
+            ));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// The new passphrase: from its file, from the keyboard, or, where a key file has locked the journal
+/// so far, the one that was given with the command.
+fn new_passphrase(
+    context: &Context,
+    protection: Protection,
+    file: &Option<PathBuf>,
+) -> anyhow::Result<Secret> {
+    if let Some(file) = file {
+        return Ok(Secret::passphrase(&passphrase::from_file(file)?));
+    }
+    if protection == Protection::KeyFile
+        && let Some(given) = passphrase::given(&context.global)?
+    {
+        return Ok(Secret::passphrase(&given));
+    }
+    if !input::is_interactive() {
+        return Err(Failure::new(
+            Exit::Locked,
+            "there is nobody to ask for the new passphrase; use --new-passphrase-file FILE",
+        )
+        .into());
+    }
+    let typed = passphrase::ask_new("New passphrase:")?;
+    if typed.is_empty() {
+        return Err(journal::Error::EmptyPassphrase.into());
+    }
+    Ok(Secret::passphrase(&typed))
+}
