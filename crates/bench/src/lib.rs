@@ -35,6 +35,9 @@ pub use machine::Machine;
 pub use startup::StartupFigures;
 pub use times::Times;
 
+/// The commit that this was built from, with `-dirty` where files had changed; `unknown` without a repository.
+pub const COMMIT: &str = env!("COMPANION_COMMIT");
+
 /// What to measure, and with what.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -93,7 +96,7 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
     let mut report = Report {
         machine: Machine::detect(),
         version: env!("CARGO_PKG_VERSION"),
-        commit: env!("COMPANION_COMMIT"),
+        commit: COMMIT,
         encoder: None,
         journal: None,
         startup: None,

@@ -33,7 +33,7 @@ pub(crate) fn measure(
 ) -> Result<StartupFigures> {
     on_step("startup: starting the program some hundred times");
     let mut random = Random(11);
-    let mut run = |arguments: &[&str]| start(options, sample, arguments);
+    let run = |arguments: &[&str]| start(options, sample, arguments);
     let version = time(RUNS, |_| run(&["version"]))?;
     let new_saved = time(RUNS, |_| {
         run(&["new", "--no-analysis", &sample::text(&mut random)])

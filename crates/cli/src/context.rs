@@ -154,8 +154,8 @@ impl Context {
         Ok(journal)
     }
 
-    /// Opens the instant tier. `None` where its model is not installed.
-    pub(crate) fn instant(&self) -> anyhow::Result<Option<Instant>> {
+    /// Opens the encoder for analysis and search. `None` where none is installed.
+    pub(crate) fn encoder(&self) -> anyhow::Result<Option<Encoder>> {
         // The configured one, else what `model pull minilm` leaves behind.
         let names = [self.config.encoder.as_str(), "minilm-int8", "minilm"];
         let Some(dir) = names
@@ -166,8 +166,15 @@ impl Context {
         else {
             return Ok(None);
         };
-        let encoder = Encoder::open(&dir, &EncoderOptions::default())?;
-        Ok(Some(Instant::open(encoder)?))
+        Ok(Some(Encoder::open(&dir, &EncoderOptions::default())?))
+    }
+
+    /// Opens the instant tier. `None` where its model is not installed.
+    pub(crate) fn instant(&self) -> anyhow::Result<Option<Instant>> {
+        match self.encoder()? {
+            Some(encoder) => Ok(Some(Instant::open(encoder)?)),
+            None => Ok(None),
+        }
     }
 }
 

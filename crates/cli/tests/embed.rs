@@ -65,7 +65,9 @@ fn embed_names_what_is_missing() {
         "companion: no file /nonexistent.jsonl; give a file of JSON lines, or - for stdin\n"
     );
     let said = sandbox.fails(3, &["embed", "--jsonl", "-"]);
-    assert!(said.contains("no model \"minilm-int8\""), "{said}");
+    assert!(said.contains("run `companion model pull minilm`"), "{said}");
+    let said = sandbox.fails(3, &["embed", "--jsonl", "-", "--model", "nix"]);
+    assert!(said.contains("no model \"nix\""), "{said}");
     assert!(!sandbox.home().exists());
 }
 

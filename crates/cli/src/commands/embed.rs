@@ -7,8 +7,9 @@ use engine::store::ModelStore;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::jsonl;
+use crate::messages;
 
 /// What to embed, and with which model.
 #[derive(Debug, clap::Args)]
@@ -54,8 +55,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
 
 /// The encoder called `name`, else the one for analysis and search.
 fn encoder(context: &Context, name: Option<&str>) -> anyhow::Result<Encoder> {
+    let Some(name) = name else {
+        return context
+            .encoder()?
+            .ok_or_else(|| Failure::not_found(messages::NO_MODEL).into());
+    };
     let store = ModelStore::new(context.models_dir());
-    let name = name.unwrap_or(&context.config.encoder);
     store.get(name)?; // names the model that is missing, before a path is made of the name
     Ok(Encoder::open(
         &store.path(name),

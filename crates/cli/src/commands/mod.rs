@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments with their help, then `run`.
 
+mod analyze;
 mod backup;
 mod benchmark;
 mod completions;
@@ -8,6 +9,7 @@ mod edit;
 mod embed;
 mod export;
 mod fsck;
+mod health;
 mod history;
 mod import;
 mod list;
@@ -81,10 +83,14 @@ pub(crate) enum Command {
     Passphrase(passphrase::Args),
     /// Encrypt the journal under a new key
     Rekey(rekey::Args),
+    /// Tell how entries, or lines of text, feel and what they are about
+    Analyze(analyze::Args),
     /// Turn texts into vectors, line by line
     Embed(embed::Args),
     /// Fetch, list, check and remove models
     Model(model::Args),
+    /// Check that everything installed works
+    Health(health::Args),
     /// Measure what this machine does
     Benchmark(benchmark::Args),
     /// Show or change the settings in config.toml
@@ -124,8 +130,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Fsck(args) => fsck::run(&context, &args),
         Command::Passphrase(args) => passphrase::run(&context, &args),
         Command::Rekey(args) => rekey::run(&context, &args),
+        Command::Analyze(args) => analyze::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
+        Command::Health(args) => health::run(&context, &args),
         Command::Benchmark(args) => benchmark::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),

@@ -50,6 +50,12 @@ impl Line {
         self
     }
 
+    /// Two blanks before all of it.
+    pub(crate) fn indented(mut self) -> Line {
+        self.parts.insert(0, (Style::Plain, "  ".to_owned()));
+        self
+    }
+
     /// Adds a plain part.
     pub(crate) fn plain(self, text: impl Into<String>) -> Line {
         self.styled(Style::Plain, text)

@@ -1,13 +1,12 @@
 //! `companion model rm`.
 
-use std::io::{IsTerminal as _, Write as _};
-
 use engine::store::ModelStore;
 use serde::Serialize;
 
 use super::table::size;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::input;
 use crate::output::escape;
 
 /// Which models.
@@ -36,9 +35,9 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         .collect::<Result<Vec<_>, _>>()?;
     let freed_bytes = models.iter().map(|model| model.bytes).sum();
     // Without a terminal nobody could answer; the command itself is the answer.
-    if !args.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+    if !args.yes && input::is_interactive() {
         let names = escape::line(&args.names.join(", ")).into_owned();
-        if !confirm(&format!("Remove {names} ({})? [y/N] ", size(freed_bytes)))? {
+        if !input::confirm(&format!("Remove {names} ({})?", size(freed_bytes)))? {
             context.out.note("nothing was removed");
             return Ok(Exit::Success);
         }
@@ -55,14 +54,4 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         })?;
     }
     Ok(Exit::Success)
-}
-
-fn confirm(question: &str) -> anyhow::Result<bool> {
-    write!(std::io::stderr(), "{question}")?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
 }
