@@ -32,6 +32,8 @@ class Row:
     mixed: bool | None = None
     themes: dict[str, tuple[float, float]] = field(default_factory=dict)  # name -> (target 0/1, weight)
     emotions: list[str] | None = None
+    evidence: dict[str, list[str]] | None = None  # "sentiment" or a theme -> sentences that say so
+    hard: bool = False
     fold: int = 0
 
 

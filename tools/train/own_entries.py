@@ -14,6 +14,7 @@ def load_entries(path):
         row = Row(entry["text"], "journal", SENTIMENTS.index(entry["sentiment"]), entry["valence"], bool(entry["mixed"]))
         row.themes = {theme: (float(theme in entry["themes"]), 1.0) for theme in THEMES}
         row.emotions = [word for word in entry["emotions"] if word in EMOTIONS]
+        row.evidence, row.hard = entry["evidence"], bool(entry["hard"])
         row.fold = fold_of(entry["voice"])  # by voice: a voice is never on both sides
         rows.append(row)
     return entries, rows

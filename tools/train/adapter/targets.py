@@ -1,0 +1,79 @@
+"""What the heads are trained towards, and how much each row of each set counts."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from label_names import EMOTION_OF_SET, EMOTIONS, THEMES
+from model import segment_softmax
+
+# The clear sets teach polarity and topics; only our own entries are whole, labelled in full, and often plain.
+WEIGHT = {"journal": 1.0, "own": 0.5, "lemotif": 0.8, "sad": 0.3, "goemotions": 0.35, "emobank": 0.35}
+PER_EPOCH = {"goemotions": 3000, "sad": 1500, "emobank": 1500}
+KNOWN_BY_SET = [word in set(EMOTION_OF_SET.values()) for word in EMOTIONS]
+
+
+class Targets:
+    """One row's labels as arrays; a weight of zero where the set says nothing."""
+
+    def __init__(self, row, item):
+        weight = WEIGHT.get(row.source, 0.3)
+        self.sentiment = 0 if row.sentiment is None else row.sentiment
+        self.has_sentiment = 0.0 if row.sentiment is None else weight
+        self.valence = 0.0 if row.valence is None else row.valence
+        self.has_valence = 0.0 if row.valence is None else weight
+        self.mixed = float(bool(row.mixed))
+        self.has_mixed = weight if row.source in ("journal", "lemotif") else 0.0
+        pair = np.array([row.themes.get(theme, (0.0, 0.0)) for theme in THEMES])
+        self.themes, self.has_themes = pair[:, 0], pair[:, 1] * max(weight, 0.5)
+        self.emotions = np.array([float(word in (row.emotions or [])) for word in EMOTIONS])
+        known = np.ones(len(EMOTIONS)) if row.source == "journal" else np.array(KNOWN_BY_SET, float)
+        self.has_emotions = known * (weight if row.emotions is not None else 0.0)
+        evidence = row.evidence or {}
+        self.evidence = np.array([float(says(unit, evidence.get("sentiment", []))) for unit in item.units])
+        self.unit_themes = np.array([[float(says(unit, evidence.get(t, []))) for t in THEMES] for unit in item.units])
+        self.has_evidence = float(bool(self.evidence.any()) and len(item.units) > 1)
+        self.has_unit_themes = float(row.evidence is not None)
+
+
+def says(unit, quotes):
+    """Whether this unit is (part of) one of the quoted sentences, or holds it."""
+    return any(unit in quote or quote in unit for quote in quotes)
+
+
+def stack(targets, name, dtype=torch.float32):
+    """One field of many targets as a tensor."""
+    return torch.tensor(np.stack([np.asarray(getattr(t, name)) for t in targets]), dtype=dtype)
+
+
+def loss_of(out, targets, entry_of):
+    """The weighted sum of all heads' losses on a batch, and its parts for the log."""
+    n = len(targets)
+    parts = {}
+    weight = stack(targets, "has_sentiment")
+    truth = stack(targets, "sentiment", torch.long)
+    parts["sentiment"] = (weight * F.cross_entropy(out["sentiment"], truth, reduction="none", label_smoothing=0.05)).sum() / n
+    parts["valence"] = 2 * (stack(targets, "has_valence") * (out["valence"] - stack(targets, "valence")) ** 2).sum() / n
+    bce = F.binary_cross_entropy_with_logits
+    parts["themes"] = 3 * (stack(targets, "has_themes") * bce(out["themes"], stack(targets, "themes"), reduction="none")).mean(1).sum() / n
+    parts["emotions"] = 2 * (stack(targets, "has_emotions") * bce(out["emotions"], stack(targets, "emotions"), reduction="none")).mean(1).sum() / n
+    parts["mixed"] = 0.3 * (stack(targets, "has_mixed") * bce(out["mixed"], stack(targets, "mixed"), reduction="none")).sum() / n
+
+    # Evidence for the sentiment: among an entry's units, the named ones share the probability.
+    named = torch.tensor(np.concatenate([t.evidence for t in targets]), dtype=torch.float32)
+    scores = out["unit_evidence"].gather(1, truth[entry_of][:, None])
+    p = segment_softmax(scores, entry_of, n)[:, 0]
+    hit = torch.zeros(n).index_add(0, entry_of, p * named)
+    asked = stack(targets, "has_evidence")
+    parts["evidence"] = -0.3 * (asked * torch.log(hit.clamp(min=1e-6))).sum() / n
+    # The pooling looks at the same sentences, gently.
+    hit = torch.zeros(n).index_add(0, entry_of, out["unit_weight"] * named)
+    parts["attention"] = -0.1 * (asked * torch.log(hit.clamp(min=1e-6))).sum() / n
+
+    unit_truth = torch.tensor(np.concatenate([t.unit_themes for t in targets]), dtype=torch.float32)
+    counts = stack(targets, "has_unit_themes")[entry_of][:, None]
+    # Only two quotes a theme are given: an unquoted sentence of an entry with that theme may well be about it.
+    maybe = (1 - unit_truth) * stack(targets, "themes")[entry_of]
+    unit_bce = bce(out["unit_themes"], unit_truth, reduction="none") * (1 - 0.8 * maybe) * counts
+    parts["unit_themes"] = 1.0 * unit_bce.mean(1).sum() / len(entry_of)
+    return sum(parts.values()), {k: float(v.detach()) for k, v in parts.items()}
