@@ -55,11 +55,12 @@ impl Report {
 
 /// Checks vault and database of `home` and changes neither.
 ///
-/// Fails only where there is nothing to check: no journal, a wrong secret, a vault without a usable copy.
+/// Fails only where there is nothing to check (no journal, a wrong secret, a vault without a usable copy), or while
+/// another process has the journal open: its writes would look like damage.
 pub fn check(home: &Home, secret: &Secret) -> Result<Report> {
     let unlocked = vault::unlock(home, secret)?;
     // A checkpoint by another process in the middle would look like damage.
-    let alone = HomeLock::alone(home)?;
+    let alone = HomeLock::alone_now(home, "check")?;
     let pages = Pages::open(home, &unlocked.keys)?;
     let scan = scan::scan(&pages)?;
     let mut problems = vault_problems(home, unlocked.recovered.as_deref());

@@ -34,7 +34,7 @@ pub struct Salvaged {
 /// Nothing in `home` is changed. `to` must not hold a journal.
 pub fn salvage(home: &Home, secret: &Secret, to: &Home) -> Result<Salvaged> {
     let unlocked = vault::unlock(home, secret)?;
-    let alone = HomeLock::alone(home)?;
+    let alone = HomeLock::alone_now(home, "salvage")?;
     let scan = scan(&Pages::open(home, &unlocked.keys)?)?;
     drop(alone);
     let mut journal = Journal::create(to, secret)?;

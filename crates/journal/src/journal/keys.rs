@@ -54,7 +54,7 @@ impl Journal {
         })
     }
 
-    fn encrypt_pages(&mut self, new: &Key) -> Result<()> {
+    pub(super) fn encrypt_pages(&mut self, new: &Key) -> Result<()> {
         // With the write-ahead log empty the main file is whole, and afterwards no frame of the old key is left.
         self.db
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
