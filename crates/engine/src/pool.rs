@@ -7,6 +7,7 @@
 #![allow(unsafe_code)] // Lending a borrowed closure to threads that outlive the borrow: see `Job`.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,6 +198,39 @@ impl Pool {
         });
     }
 }
+
+/// Who does the work of a forward pass: the calling thread, or all of a pool.
+#[derive(Clone, Copy)]
+pub enum Team<'a> {
+    /// The calling thread.
+    Alone,
+    /// The calling thread and the pool's workers.
+    All(&'a Pool),
+}
+
+impl Team<'_> {
+    /// Gives each of `items` to `task`, in any order.
+    pub fn for_each<T: Send>(self, items: Vec<T>, task: impl Fn(T) + Sync) {
+        match self {
+            Team::Alone => items.into_iter().for_each(task),
+            Team::All(pool) => pool.for_each(items, task),
+        }
+    }
+
+    /// Cuts `0..total` into ranges that are worth a task each: `least` items or more, and a few ranges for
+    /// each thread, so that one that is late does not keep the others waiting.
+    pub fn split(self, total: usize, least: usize) -> impl Iterator<Item = Range<usize>> {
+        let most = match self {
+            Team::Alone => 1,
+            Team::All(pool) => TASKS_A_THREAD * pool.threads(),
+        };
+        let parts = (total / least.max(1)).clamp(1, most);
+        (0..parts).map(move |part| total * part / parts..total * (part + 1) / parts)
+    }
+}
+
+/// Ranges for each thread.
+const TASKS_A_THREAD: usize = 2;
 
 impl Drop for Pool {
     fn drop(&mut self) {

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::arch::Op;
+use crate::arch::scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+use crate::arch::x86_64::{Avx2, Avx512Vnni};
+
 /// An instruction set that this crate has kernels for, slowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
@@ -29,15 +34,7 @@ impl Isa {
 
     /// Whether this machine (CPU and operating system) can run it.
     pub fn is_available(self) -> bool {
-        match self {
-            Isa::Scalar => true,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => crate::arch::x86_64::Avx2::detect().is_some(),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => crate::arch::x86_64::Avx512Vnni::detect().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
-        }
+        Proof::of(self).is_some()
     }
 
     /// The fastest one that this machine can run.
@@ -98,24 +95,51 @@ impl std::error::Error for IsaError {}
 ///
 /// It is a small value to pass around. Only [`Kernels::new`] makes one for a wider instruction set,
 /// and only after detection, which is what lets the operations be safe to call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Kernels {
-    isa: Isa,
+    pub(crate) proof: Proof,
+}
+
+/// The proof that this machine can run the instruction set.
+#[derive(Clone, Copy)]
+pub(crate) enum Proof {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni(Avx512Vnni),
+}
+
+impl Proof {
+    fn of(isa: Isa) -> Option<Proof> {
+        match isa {
+            Isa::Scalar => Some(Proof::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Avx2::detect().map(Proof::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => Avx512Vnni::detect().map(Proof::Avx512Vnni),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernels({})", self.name())
+    }
 }
 
 impl Kernels {
     /// The kernels of `isa`, if this machine can run them.
     pub fn new(isa: Isa) -> Result<Kernels, IsaError> {
-        if isa.is_available() {
-            Ok(Kernels { isa })
-        } else {
-            Err(IsaError::Unavailable(isa))
-        }
+        let proof = Proof::of(isa).ok_or(IsaError::Unavailable(isa))?;
+        Ok(Kernels { proof })
     }
 
     /// The fastest kernels that this machine can run.
     pub fn detect() -> Kernels {
-        Kernels { isa: Isa::detect() }
+        Kernels::new(Isa::detect()).unwrap_or(Kernels::scalar())
     }
 
     /// What `COMPANION_KERNEL` forces, else what is detected.
@@ -131,17 +155,37 @@ impl Kernels {
 
     /// The readable definition of every answer.
     pub const fn scalar() -> Kernels {
-        Kernels { isa: Isa::Scalar }
+        Kernels {
+            proof: Proof::Scalar,
+        }
+    }
+
+    /// Runs `op` on the registers of this instruction set.
+    #[inline]
+    pub(crate) fn run<O: Op>(self, op: O) -> O::Out {
+        match self.proof {
+            Proof::Scalar => op.run(Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx2(simd) => crate::arch::x86_64::run_avx2(simd, op),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx512Vnni(simd) => crate::arch::x86_64::run_avx512(simd, op),
+        }
     }
 
     /// The instruction set in use.
     pub fn isa(self) -> Isa {
-        self.isa
+        match self.proof {
+            Proof::Scalar => Isa::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx2(_) => Isa::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx512Vnni(_) => Isa::Avx512Vnni,
+        }
     }
 
     /// The name of the INT8 kernels in use, as `arch-type-variant`; `scalar` where there is none.
     pub fn name(self) -> &'static str {
-        match self.isa {
+        match self.isa() {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "x86_64-int8-avx2",
             Isa::Avx512Vnni => "x86_64-int8-avx512vnni",

@@ -16,7 +16,21 @@
 #![allow(unsafe_code)] // The only crate that holds intrinsics; every block says why it is sound.
 
 mod arch;
+mod attention;
 mod isa;
-mod ops;
+mod linear_f32;
+mod math;
+mod matrix;
+mod q8;
+mod rows;
 
+pub use attention::AttentionShape;
 pub use isa::{Isa, IsaError, Kernels};
+pub use linear_f32::LinearF32;
+pub use matrix::MatMut;
+pub use q8::{
+    Activation, Activations, ActivationsMut, Codes, PANEL, PackedQ8, Q8, Q8Error, WEIGHT_MAX, pack,
+};
+
+#[cfg(test)]
+mod testing;

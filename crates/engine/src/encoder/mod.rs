@@ -1,5 +1,6 @@
 //! The instant tier's model: texts in, sentence vectors out.
 
+mod batch;
 mod chunks;
 
 use std::path::Path;
@@ -112,39 +113,12 @@ impl Encoder {
         on_done: &mut dyn FnMut(usize),
     ) -> Vec<Embedding> {
         let mut embeddings = Vec::with_capacity(texts.len());
-        for text in texts {
-            embeddings.push(self.embed_one(text));
+        for window in texts.chunks(batch::WINDOW) {
+            self.inner.pool.wake();
+            embeddings.extend(batch::embed(&self.inner, window));
             on_done(embeddings.len());
         }
         embeddings
-    }
-
-    fn embed_one(&self, text: &str) -> Embedding {
-        let Inner {
-            model,
-            tokenizer,
-            kernels,
-            ..
-        } = &*self.inner;
-        let pieces = tokenizer.encode(text);
-        let chunks = chunks::split(pieces.len());
-        let mut vector = vec![0.0; self.inner.dim];
-        for chunk in &chunks {
-            let mut ids = vec![tokenizer.cls()];
-            ids.extend(&pieces[chunk.range.clone()]);
-            ids.push(tokenizer.sep());
-            let mean = model.forward(*kernels, &ids);
-            vector
-                .iter_mut()
-                .zip(mean)
-                .for_each(|(v, m)| *v += chunk.weight * m);
-        }
-        kernels.normalize(&mut vector);
-        Embedding {
-            vector,
-            tokens: pieces.len(),
-            chunks: chunks.len(),
-        }
     }
 }
 

@@ -1,175 +1,347 @@
 //! MiniLM (BERT with six thin layers): word pieces in, one vector a text out.
+//!
+//! The forward pass is the one of Devlin et al. 2019 with layer norms behind each half of a layer. All
+//! texts of a batch lie behind one another in one matrix, `[tokens of all texts, hidden]`: nothing is
+//! padded, and only attention knows where a text ends.
 
-use kernels::Kernels;
+use std::cell::RefCell;
+
+use kernels::{Activation, Activations, AttentionShape, Kernels, MatMut};
 
 pub use super::config::Config;
+use super::linear::Linear;
+use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
 
-struct Linear {
-    weight: Tensor<f32>,
-    bias: Tensor<f32>,
+/// The network with its weights.
+pub struct MiniLm {
+    config: Config,
+    words: Words,
+    /// `[max_position_embeddings, hidden]`, the embedding of the first segment included.
+    positions: Tensor<f32>,
+    norm: Norm,
+    layers: Vec<Layer>,
 }
 
+/// The table of word pieces, `[vocab_size, hidden]`.
+enum Words {
+    F32(Tensor<f32>),
+    /// A scale for each row.
+    Int8(Tensor<i8>, Tensor<f32>),
+}
+
+/// Scale and shift of a layer norm, `[hidden]` each.
 struct Norm {
     gamma: Tensor<f32>,
     beta: Tensor<f32>,
 }
 
 struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    /// Queries, keys and values side by side: `[3 · hidden, hidden]`.
+    qkv: Linear,
+    /// `[hidden, hidden]`.
     output: Linear,
     attention_norm: Norm,
+    /// `[intermediate, hidden]`.
     up: Linear,
+    /// `[hidden, intermediate]`.
     down: Linear,
     output_norm: Norm,
 }
 
-/// The network with its weights.
-pub struct MiniLm {
-    config: Config,
-    words: Tensor<f32>,
-    positions: Tensor<f32>,
-    segments: Tensor<f32>,
-    norm: Norm,
-    layers: Vec<Layer>,
+/// The matrices between the layers, kept by each thread from one pass to the next.
+#[derive(Default)]
+struct Work {
+    hidden: Vec<f32>,
+    qkv: Vec<f32>,
+    context: Vec<f32>,
+    inner: Vec<f32>,
+    outer: Vec<f32>,
+    bytes: Activations,
 }
 
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+    static SCRATCH: RefCell<Vec<f32>> = RefCell::default();
+}
+
+/// Which of a layer's matrices reads an input: for those who watch a forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Qkv,
+    Output,
+    Up,
+    Down,
+}
+
+/// Sees the input of each linear layer, `[rows, inputs]`: layer, place, input.
+pub(crate) type Observer<'a> = &'a mut dyn FnMut(usize, Place, &[f32]);
+
 impl MiniLm {
-    /// Takes the tensors out of `weights`.
+    /// Takes the tensors out of `weights`, floats under their published names or INT8 as
+    /// [`quant`](crate::quant) writes them.
     pub fn load(weights: &Weights, config: &Config) -> Result<MiniLm, WeightError> {
+        match crate::quant::kind_of(weights) {
+            "f32" => MiniLm::load_f32(weights, config),
+            _ => MiniLm::load_int8(weights, config),
+        }
+    }
+
+    fn load_f32(weights: &Weights, config: &Config) -> Result<MiniLm, WeightError> {
         let (h, i) = (config.hidden_size, config.intermediate_size);
-        let linear = |name: String, n: usize, k: usize| {
-            Ok(Linear {
-                weight: weights.tensor(&format!("{name}.weight"), &[n, k])?,
-                bias: weights.tensor(&format!("{name}.bias"), &[n])?,
-            })
-        };
-        let norm = |name: String| {
-            Ok(Norm {
-                gamma: weights.tensor(&format!("{name}.weight"), &[h])?,
-                beta: weights.tensor(&format!("{name}.bias"), &[h])?,
-            })
-        };
+        let norm = |name: String| Norm::load(weights, &name, h);
         let layers = (0..config.num_hidden_layers)
             .map(|l| {
                 let at = |part: &str| format!("encoder.layer.{l}.{part}");
+                let qkv =
+                    ["query", "key", "value"].map(|part| at(&format!("attention.self.{part}")));
                 Ok(Layer {
-                    query: linear(at("attention.self.query"), h, h)?,
-                    key: linear(at("attention.self.key"), h, h)?,
-                    value: linear(at("attention.self.value"), h, h)?,
-                    output: linear(at("attention.output.dense"), h, h)?,
+                    qkv: Linear::load_f32(weights, &qkv, h, h)?,
+                    output: Linear::load_f32(weights, &[at("attention.output.dense")], h, h)?,
                     attention_norm: norm(at("attention.output.LayerNorm"))?,
-                    up: linear(at("intermediate.dense"), i, h)?,
-                    down: linear(at("output.dense"), h, i)?,
+                    up: Linear::load_f32(weights, &[at("intermediate.dense")], i, h)?,
+                    down: Linear::load_f32(weights, &[at("output.dense")], h, i)?,
                     output_norm: norm(at("output.LayerNorm"))?,
                 })
             })
             .collect::<Result<_, WeightError>>()?;
+        let table = |name: &str, rows: usize| {
+            weights.tensor::<f32>(&format!("embeddings.{name}_embeddings.weight"), &[rows, h])
+        };
         Ok(MiniLm {
-            words: weights.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, h])?,
-            positions: weights.tensor(
-                "embeddings.position_embeddings.weight",
-                &[config.max_position_embeddings, h],
-            )?,
-            segments: weights.tensor(
-                "embeddings.token_type_embeddings.weight",
-                &[config.type_vocab_size, h],
-            )?,
+            words: Words::F32(table("word", config.vocab_size)?),
+            positions: with_segment(
+                &table("position", config.max_position_embeddings)?,
+                &table("token_type", config.type_vocab_size)?[..h],
+            ),
             norm: norm("embeddings.LayerNorm".into())?,
             layers,
             config: config.clone(),
         })
     }
 
-    /// The mean of the last layer over the tokens of one text, not yet normalised.
-    pub fn forward(&self, kernels: Kernels, ids: &[u32]) -> Vec<f32> {
-        let h = self.config.hidden_size;
-        let eps = self.config.layer_norm_eps;
-        let rows = ids.len();
-        let mut hidden = Vec::with_capacity(rows * h);
-        for (at, &id) in ids.iter().enumerate() {
-            let (word, position) = (
-                &self.words[id as usize * h..][..h],
-                &self.positions[at * h..][..h],
-            );
-            hidden.extend((0..h).map(|i| word[i] + position[i] + self.segments[i]));
-        }
-        kernels.layer_norm(&mut hidden, &self.norm.gamma, &self.norm.beta, eps);
-        let apply = |linear: &Linear, x: &[f32]| {
-            let mut y = vec![0.0; rows * linear.bias.len()];
-            kernels.linear_f32(x, &linear.weight, &linear.bias, &mut y);
-            y
-        };
-        for layer in &self.layers {
-            let (q, k, v) = (
-                apply(&layer.query, &hidden),
-                apply(&layer.key, &hidden),
-                apply(&layer.value, &hidden),
-            );
-            let context = self.attention(kernels, rows, &q, &k, &v);
-            let attended = apply(&layer.output, &context);
-            add(&mut hidden, &attended);
-            kernels.layer_norm(
-                &mut hidden,
-                &layer.attention_norm.gamma,
-                &layer.attention_norm.beta,
-                eps,
-            );
-            let mut inner = apply(&layer.up, &hidden);
-            kernels.gelu(&mut inner);
-            let out = apply(&layer.down, &inner);
-            add(&mut hidden, &out);
-            kernels.layer_norm(
-                &mut hidden,
-                &layer.output_norm.gamma,
-                &layer.output_norm.beta,
-                eps,
-            );
-        }
-        let mut mean = vec![0.0; h];
-        for row in hidden.chunks_exact(h) {
-            add(&mut mean, row);
-        }
-        mean.iter_mut().for_each(|v| *v /= rows as f32);
-        mean
+    fn load_int8(weights: &Weights, config: &Config) -> Result<MiniLm, WeightError> {
+        let (h, i) = (config.hidden_size, config.intermediate_size);
+        let norm = |name: String| Norm::load(weights, &name, h);
+        let layers = (0..config.num_hidden_layers)
+            .map(|l| {
+                let at = |part: &str| format!("layer.{l}.{part}");
+                Ok(Layer {
+                    qkv: Linear::load_int8(weights, &at("qkv"), 3 * h, h)?,
+                    output: Linear::load_int8(weights, &at("output"), h, h)?,
+                    attention_norm: norm(at("attention_norm"))?,
+                    up: Linear::load_int8(weights, &at("up"), i, h)?,
+                    down: Linear::load_int8(weights, &at("down"), h, i)?,
+                    output_norm: norm(at("output_norm"))?,
+                })
+            })
+            .collect::<Result<_, WeightError>>()?;
+        Ok(MiniLm {
+            words: Words::Int8(
+                weights.tensor("embeddings.words.codes", &[config.vocab_size, h])?,
+                weights.tensor("embeddings.words.scales", &[config.vocab_size])?,
+            ),
+            positions: weights
+                .tensor("embeddings.positions", &[config.max_position_embeddings, h])?,
+            norm: norm("embeddings.norm".into())?,
+            layers,
+            config: config.clone(),
+        })
     }
 
-    fn attention(
+    /// The mean of the last layer's tokens, for each text of a batch.
+    ///
+    /// `ids` holds the word pieces of all texts behind one another, with their special ones, `lengths` how
+    /// many each text has; `means` is `[texts, hidden]`, not normalised. Ids are below `vocab_size`, lengths
+    /// from 1 to `max_position_embeddings`. A text's mean depends on nothing but the text, to the bit.
+    ///
+    /// # Panics
+    /// If an id, a length or a size is not so.
+    pub fn forward(
         &self,
         kernels: Kernels,
-        rows: usize,
-        q: &[f32],
-        k: &[f32],
-        v: &[f32],
-    ) -> Vec<f32> {
+        team: Team<'_>,
+        ids: &[u32],
+        lengths: &[usize],
+        means: &mut [f32],
+    ) {
+        self.forward_observed(kernels, team, ids, lengths, means, &mut |_, _, _| ());
+    }
+
+    /// [`MiniLm::forward`], with someone watching.
+    pub(crate) fn forward_observed(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        ids: &[u32],
+        lengths: &[usize],
+        means: &mut [f32],
+        observe: Observer<'_>,
+    ) {
         let h = self.config.hidden_size;
-        let width = h / self.config.num_attention_heads;
-        let scale = 1.0 / (width as f32).sqrt();
-        let mut context = vec![0.0; rows * h];
-        let mut scores = vec![0.0; rows];
-        for head in (0..h).step_by(width) {
-            for row in 0..rows {
-                let query = &q[row * h + head..][..width];
-                for (other, score) in scores.iter_mut().enumerate() {
-                    let key = &k[other * h + head..][..width];
-                    *score = scale * query.iter().zip(key).map(|(a, b)| a * b).sum::<f32>();
-                }
-                kernels.softmax(&mut scores);
-                let out = &mut context[row * h + head..][..width];
-                for (other, weight) in scores.iter().enumerate() {
-                    let value = &v[other * h + head..][..width];
-                    out.iter_mut()
-                        .zip(value)
-                        .for_each(|(o, v)| *o += weight * v);
-                }
+        let eps = self.config.layer_norm_eps;
+        assert_eq!(ids.len(), lengths.iter().sum::<usize>());
+        assert_eq!(means.len(), lengths.len() * h);
+        let mut work = WORK.take();
+        let Work {
+            hidden,
+            qkv,
+            context,
+            inner,
+            outer,
+            bytes,
+        } = &mut work;
+
+        self.embed(kernels, team, ids, lengths, hidden);
+        for (l, layer) in self.layers.iter().enumerate() {
+            observe(l, Place::Qkv, hidden);
+            layer
+                .qkv
+                .apply(kernels, team, hidden, Activation::None, bytes, qkv);
+            self.attend(kernels, team, qkv, lengths, context);
+            observe(l, Place::Output, context);
+            layer
+                .output
+                .apply(kernels, team, context, Activation::None, bytes, outer);
+            add_and_norm(kernels, team, hidden, outer, &layer.attention_norm, eps);
+
+            observe(l, Place::Up, hidden);
+            layer
+                .up
+                .apply(kernels, team, hidden, Activation::Gelu, bytes, inner);
+            observe(l, Place::Down, inner);
+            layer
+                .down
+                .apply(kernels, team, inner, Activation::None, bytes, outer);
+            add_and_norm(kernels, team, hidden, outer, &layer.output_norm, eps);
+        }
+        let mut tokens = hidden.chunks_exact(h);
+        for (mean, &length) in means.chunks_exact_mut(h).zip(lengths) {
+            mean.fill(0.0);
+            for token in tokens.by_ref().take(length) {
+                kernels.add_scaled(mean, 1.0 / length as f32, token);
             }
         }
-        context
+        WORK.set(work);
+    }
+
+    /// `hidden = norm(word + position + segment)`, `[tokens, hidden]`.
+    fn embed(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        ids: &[u32],
+        lengths: &[usize],
+        hidden: &mut Vec<f32>,
+    ) {
+        let h = self.config.hidden_size;
+        hidden.resize(ids.len() * h, 0.0);
+        let places: Vec<usize> = lengths.iter().flat_map(|&length| 0..length).collect();
+        let blocks = blocks(team, hidden, ids.len(), h);
+        team.for_each(blocks, |(first, rows)| {
+            for (at, row) in (first..).zip(rows.chunks_exact_mut(h)) {
+                let id = ids[at] as usize;
+                match &self.words {
+                    Words::F32(table) => row.copy_from_slice(&table[id * h..][..h]),
+                    Words::Int8(table, scales) => {
+                        kernels.dequantize(row, scales[id], &table[id * h..][..h])
+                    }
+                }
+                let position = &self.positions[places[at] * h..][..h];
+                kernels.layer_norm(
+                    row,
+                    position,
+                    &self.norm.gamma,
+                    &self.norm.beta,
+                    self.config.layer_norm_eps,
+                );
+            }
+        });
+    }
+
+    /// Attention of each text within itself: `[tokens, 3 · hidden]` to `[tokens, hidden]`.
+    fn attend(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        qkv: &[f32],
+        lengths: &[usize],
+        context: &mut Vec<f32>,
+    ) {
+        let h = self.config.hidden_size;
+        let heads = self.config.num_attention_heads;
+        let shape = AttentionShape {
+            heads,
+            width: h / heads,
+        };
+        context.resize(qkv.len() / 3, 0.0);
+        let mut tasks = Vec::new();
+        let (mut rest, mut qkv) = (MatMut::new(context, h), qkv);
+        for &length in lengths {
+            let (text, later) = qkv.split_at(length * 3 * h);
+            let (mut out, others) = rest.split_rows(length);
+            (rest, qkv) = (others, later);
+            for heads in team.split(heads, 1) {
+                let (part, others) = out.split_cols(heads.len() * shape.width);
+                out = others;
+                tasks.push((text, heads, part));
+            }
+        }
+        team.for_each(tasks, |(text, heads, mut out)| {
+            let mut scratch = SCRATCH.take();
+            kernels.attention(text, shape, heads, &mut scratch, &mut out);
+            SCRATCH.set(scratch);
+        });
     }
 }
 
-fn add(to: &mut [f32], what: &[f32]) {
-    to.iter_mut().zip(what).for_each(|(a, b)| *a += b);
+impl Norm {
+    fn load(weights: &Weights, name: &str, width: usize) -> Result<Norm, WeightError> {
+        Ok(Norm {
+            gamma: weights.tensor(&format!("{name}.weight"), &[width])?,
+            beta: weights.tensor(&format!("{name}.bias"), &[width])?,
+        })
+    }
+}
+
+/// `hidden = norm(hidden + other)`, row by row.
+fn add_and_norm(
+    kernels: Kernels,
+    team: Team<'_>,
+    hidden: &mut [f32],
+    other: &[f32],
+    norm: &Norm,
+    eps: f32,
+) {
+    let h = norm.gamma.len();
+    let rows = hidden.len() / h;
+    team.for_each(blocks(team, hidden, rows, h), |(first, block)| {
+        let other = &other[first * h..][..block.len()];
+        kernels.layer_norm(block, other, &norm.gamma, &norm.beta, eps);
+    });
+}
+
+/// The rows of a matrix in tasks: index of the first row, and the rows.
+fn blocks<'a>(
+    team: Team<'_>,
+    matrix: &'a mut [f32],
+    rows: usize,
+    width: usize,
+) -> Vec<(usize, &'a mut [f32])> {
+    let mut rest = matrix;
+    let cut = |range: std::ops::Range<usize>| {
+        let (block, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
+        rest = others;
+        (range.start, block)
+    };
+    team.split(rows, 16).map(cut).collect()
+}
+
+/// Positions with the embedding of the one segment that a lone text has.
+pub(crate) fn with_segment(positions: &[f32], segment: &[f32]) -> Tensor<f32> {
+    let rows = positions.chunks_exact(segment.len());
+    let sums: Vec<f32> = rows
+        .flat_map(|row| row.iter().zip(segment).map(|(p, s)| p + s))
+        .collect();
+    sums.into()
 }

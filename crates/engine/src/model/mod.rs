@@ -1,4 +1,5 @@
 //! The networks, as forward passes that read like their papers.
 
 mod config;
+pub(crate) mod linear;
 pub mod minilm;

@@ -137,6 +137,14 @@ pub enum WeightError {
         /// Its byte in the file.
         offset: usize,
     },
+    /// A packed matrix is not one that the kernels can multiply.
+    #[error("tensor {tensor:?}: {reason}")]
+    BadPacking {
+        /// The tensor.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A metadata entry is missing or has a value that the engine does not know.
     #[error("metadata {key:?} is {found:?}, expected {expected}")]
     BadMetadata {

@@ -1,5 +1,15 @@
 //! x86-64: proofs that the CPU has what a kernel needs.
 
+mod avx2;
+mod avx512;
+mod q8_avx2;
+mod q8_avx512;
+
+pub(crate) use avx2::run as run_avx2;
+pub(crate) use avx512::run as run_avx512;
+pub(crate) use q8_avx2::matmul as matmul_avx2;
+pub(crate) use q8_avx512::matmul as matmul_avx512;
+
 /// Proof that this machine has AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());

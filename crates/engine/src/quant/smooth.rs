@@ -1,0 +1,134 @@
+//! How much of the activations' range moves into the weights.
+
+use kernels::{Activations, Kernels, LinearF32, MatMut, PackedQ8, pack};
+
+use super::SquaredError;
+use crate::model::linear::group_for;
+
+/// The exponents that are tried; 0 moves nothing.
+const STRENGTHS: [f32; 7] = [0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+
+/// A packed matrix whose inputs are multiplied by `smooth` before they are quantized.
+pub(crate) struct Smoothed {
+    pub(crate) packed: PackedQ8,
+    /// `[inputs]`.
+    pub(crate) smooth: Vec<f32>,
+    pub(crate) strength: f32,
+    /// Of the weights.
+    pub(crate) error: SquaredError,
+}
+
+/// Packs `weight` (`[outputs, inputs]`) with the strength that loses least on `sample` (`[rows, inputs]`).
+pub(crate) fn pack_smoothed(
+    kernels: Kernels,
+    sample: &[f32],
+    weight: &[f32],
+    outputs: usize,
+) -> Smoothed {
+    let inputs = weight.len() / outputs;
+    let exact = product(kernels, sample, weight, outputs, inputs);
+    STRENGTHS
+        .into_iter()
+        .map(|strength| {
+            let smoothed = at_strength(sample, weight, outputs, strength);
+            let loss = loss(kernels, &smoothed, sample, &exact, outputs);
+            (loss, smoothed)
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, smoothed)| smoothed)
+        .expect("there are strengths to try")
+}
+
+fn at_strength(sample: &[f32], weight: &[f32], outputs: usize, strength: f32) -> Smoothed {
+    let inputs = weight.len() / outputs;
+    let factors = factors(sample, weight, inputs, strength);
+    let scaled: Vec<f32> = weight
+        .chunks_exact(inputs)
+        .flat_map(|row| row.iter().zip(&factors).map(|(w, f)| w * f))
+        .collect();
+    let packed =
+        pack(&scaled, outputs, inputs, group_for(inputs)).expect("the group was chosen to fit");
+    let mut error = SquaredError::default();
+    let view = packed.view();
+    for (i, value) in weight.iter().enumerate() {
+        error.add(
+            *value,
+            view.weight(i / inputs, i % inputs) / factors[i % inputs],
+        );
+    }
+    let smooth = factors.iter().map(|f| 1.0 / f).collect();
+    Smoothed {
+        packed,
+        smooth,
+        strength,
+        error,
+    }
+}
+
+/// What each input is divided by: `range(activation)^s / range(weight)^(1 - s)`, with a mean of 1.
+fn factors(sample: &[f32], weight: &[f32], inputs: usize, strength: f32) -> Vec<f32> {
+    if strength == 0.0 {
+        return vec![1.0; inputs];
+    }
+    let range = |matrix: &[f32], least: f32| {
+        let mut range = vec![least; inputs];
+        for row in matrix.chunks_exact(inputs) {
+            range
+                .iter_mut()
+                .zip(row)
+                .for_each(|(range, v)| *range = range.max(v.abs()));
+        }
+        range
+    };
+    let (activations, weights) = (range(sample, 1e-4), range(weight, 1e-5));
+    let mut factors: Vec<f32> = activations
+        .iter()
+        .zip(&weights)
+        .map(|(a, w)| a.powf(strength) / w.powf(1.0 - strength))
+        .collect();
+    let mean = factors.iter().sum::<f32>() / inputs as f32;
+    factors
+        .iter_mut()
+        .for_each(|f| *f = (*f / mean).clamp(1e-3, 1e3));
+    factors
+}
+
+/// The squared error of the product, summed over both ways in which kernels quantize activations.
+fn loss(
+    kernels: Kernels,
+    smoothed: &Smoothed,
+    sample: &[f32],
+    exact: &[f32],
+    outputs: usize,
+) -> f64 {
+    let packed = &smoothed.packed;
+    let view = packed.view();
+    let weight: Vec<f32> = (0..outputs * packed.k)
+        .map(|i| view.weight(i / packed.k, i % packed.k))
+        .collect();
+    let rows = sample.len() / packed.k;
+    [(255, packed.k), (127, packed.group)]
+        .into_iter()
+        .map(|(max, group)| {
+            let mut bytes = Activations::default();
+            bytes.reset(rows, packed.k, group);
+            kernels.quantize(sample, &smoothed.smooth, max, bytes.as_mut());
+            let rounded: Vec<f32> = (0..sample.len())
+                .map(|i| bytes.value(i / packed.k, i % packed.k))
+                .collect();
+            let got = product(kernels, &rounded, &weight, outputs, packed.k);
+            got.iter()
+                .zip(exact)
+                .map(|(a, b)| f64::from(a - b).powi(2))
+                .sum::<f64>()
+        })
+        .sum()
+}
+
+fn product(kernels: Kernels, x: &[f32], weight: &[f32], outputs: usize, inputs: usize) -> Vec<f32> {
+    let zeros = vec![0.0; outputs];
+    let mut y = vec![0.0; x.len() / inputs * outputs];
+    let matrix = LinearF32::new(weight, &zeros, inputs);
+    kernels.matmul_f32(x, matrix, 0..outputs, &mut MatMut::new(&mut y, outputs));
+    y
+}

@@ -1,0 +1,105 @@
+//! Any machine: four lanes in plain Rust, which compilers turn into SSE2 or NEON.
+
+use super::Simd;
+
+/// Needs nothing, so anyone may have one.
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar;
+
+#[inline(always)]
+fn zip(a: [f32; 4], b: [f32; 4], f: impl Fn(f32, f32) -> f32) -> [f32; 4] {
+    std::array::from_fn(|i| f(a[i], b[i]))
+}
+
+impl Simd for Scalar {
+    const LANES: usize = 4;
+    type F = [f32; 4];
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::F {
+        [x; 4]
+    }
+    #[inline(always)]
+    unsafe fn load_at(self, from: *const f32) -> Self::F {
+        // SAFETY: the caller says that four floats are there; `[f32; 4]` is aligned as `f32` is.
+        unsafe { from.cast::<[f32; 4]>().read() }
+    }
+    #[inline(always)]
+    fn load(self, from: &[f32]) -> Self::F {
+        std::array::from_fn(|i| from[i])
+    }
+    #[inline(always)]
+    fn load_some(self, from: &[f32]) -> Self::F {
+        std::array::from_fn(|i| from.get(i).copied().unwrap_or(0.0))
+    }
+    #[inline(always)]
+    fn store(self, v: Self::F, to: &mut [f32]) {
+        to[..4].copy_from_slice(&v);
+    }
+    #[inline(always)]
+    fn store_some(self, v: Self::F, to: &mut [f32]) {
+        to.copy_from_slice(&v[..to.len()]);
+    }
+    #[inline(always)]
+    fn add(self, a: Self::F, b: Self::F) -> Self::F {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
+        zip(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::F, b: Self::F) -> Self::F {
+        zip(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        zip(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        // Not `mul_add`: without the instruction that is a call into the C library.
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    fn round(self, a: Self::F) -> Self::F {
+        // Adding and taking away 1.5 · 2^23 leaves no room for a fraction. What is rounded here is below
+        // 2^22; `round_ties_even` would be a call into the C library on x86-64 without SSE4.1.
+        const ROUNDER: f32 = 12_582_912.0;
+        a.map(|x| (x + ROUNDER) - ROUNDER)
+    }
+    #[inline(always)]
+    fn scale_by_power(self, a: Self::F, n: Self::F) -> Self::F {
+        zip(a, n, |a, n| {
+            a * f32::from_bits(((n as i32 + 127) as u32) << 23)
+        })
+    }
+    #[inline(always)]
+    fn sum_lanes(self, a: Self::F) -> f32 {
+        (a[0] + a[2]) + (a[1] + a[3])
+    }
+    #[inline(always)]
+    fn max_lane(self, a: Self::F) -> f32 {
+        a[0].max(a[2]).max(a[1].max(a[3]))
+    }
+    #[inline(always)]
+    fn min_lane(self, a: Self::F) -> f32 {
+        a[0].min(a[2]).min(a[1].min(a[3]))
+    }
+    #[inline(always)]
+    fn store_bytes(self, v: Self::F, to: &mut [u8]) {
+        to[..4].copy_from_slice(&v.map(|x| x as u8));
+    }
+    #[inline(always)]
+    fn load_signed_bytes(self, from: &[i8]) -> Self::F {
+        std::array::from_fn(|i| f32::from(from[i]))
+    }
+}
