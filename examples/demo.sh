@@ -15,7 +15,10 @@ step() {
   local why=$1
   shift
   printf '\n%s# %s%s\n%s$ companion' "$bold" "$why" "$plain" "$bold"
-  printf ' %q' "$@"
+  local word
+  for word in "$@"; do
+    if [[ $word == *' '* ]]; then printf ' "%s"' "$word"; else printf ' %s' "$word"; fi
+  done
   printf '%s\n' "$plain"
   "$COMPANION" "$@"
 }
@@ -23,7 +26,7 @@ step() {
 step 'The encoder: 91 MB once, into a cache that outlives this home' model pull minilm
 step 'A fortnight, written by somebody who does not exist' import examples/fortnight.jsonl
 step 'What is there' list --limit 6
-step 'By meaning: no entry holds these words' search 'being bad at something in front of others'
+step 'By meaning: the entries have other words' search 'learning to play as a grown-up' --limit 3
 step 'By word' search cello --limit 2
 step 'What resembles the first entry' similar 1 --limit 3
 step 'How it went' trends --from 2026-03-02 --to 2026-03-15

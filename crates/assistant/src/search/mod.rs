@@ -83,7 +83,7 @@ pub enum MatchedBy {
 
 /// Entries that `filter` lets through and that match `query`, best first, at most `limit`.
 ///
-/// Entries that are still queued are found by their words only: run [`crate::catch_up`] first.
+/// Entries that are still queued are found by their words only: run [`crate::catch_up()`] first.
 pub fn search(
     journal: &Journal,
     instant: Option<&Instant>,

@@ -108,7 +108,7 @@ pub struct ThemeShare {
 }
 
 /// Looks back at `span`, in the time zone of `now`. Uses the analyses and vectors that are stored: run
-/// [`crate::catch_up`] first. `instant` names the encoder whose vectors tell repeated sentences apart; without it
+/// [`crate::catch_up()`] first. `instant` names the encoder whose vectors tell repeated sentences apart; without it
 /// words in common do.
 pub fn summary(
     journal: &Journal,

