@@ -94,10 +94,14 @@ fn first_words(sentence: &str, within: Range<usize>, most: usize) -> Range<usize
     ];
     let text = &sentence[within.clone()];
     let spans: Vec<Range<usize>> = words::spans(text).take(most + 1).collect();
-    let joint = (4..spans.len())
+    let is_joint = |i: &usize| JOINTS.contains(&words::fold(&text[spans[*i].clone()]).as_str());
+    let mut last = (4..spans.len())
         .rev()
-        .find(|i| JOINTS.contains(&words::fold(&text[spans[*i].clone()]).as_str()));
-    let last = joint.unwrap_or(spans.len().min(most));
+        .find(is_joint)
+        .unwrap_or(spans.len().min(most));
+    while last > 4 && is_joint(&(last - 1)) {
+        last -= 1;
+    }
     let end = last
         .checked_sub(1)
         .and_then(|i| spans.get(i))
@@ -149,7 +153,7 @@ mod tests {
             ),
             (
                 "we went to the market and bought plums and then we walked all the way back along the canal",
-                Some("we went to the market and bought plums and"),
+                Some("we went to the market and bought plums"),
             ),
             ("Tired.", None),
             ("🎉🎉🎉", None),
