@@ -1,6 +1,7 @@
 //! Measures the journal on 10,000 synthetic entries: `cargo run --release -p companion-journal --example measure [entries]`.
 //!
-//! Prints one line a figure: what, median and 95th percentile in milliseconds, number of runs.
+//! Prints one line a figure: what, best (which a busy machine
+//! disturbs least), median and 95th percentile in milliseconds, number of runs.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -110,7 +111,7 @@ fn main() -> Result<()> {
             .map(drop)
     })?;
     measure("full text, a prefix", 20, || {
-        journal.full_text("w1", &Filter::default(), 20).map(drop)
+        journal.full_text("w12", &Filter::default(), 20).map(drop)
     })?;
     measure("vector search, top 20", 20, || {
         journal
@@ -155,7 +156,8 @@ fn measure(what: &str, runs: usize, mut work: impl FnMut() -> Result<()>) -> Res
     }
     times.sort_by(f64::total_cmp);
     println!(
-        "{what}: p50 {:.2} ms, p95 {:.2} ms (n {runs})",
+        "{what}: best {:.2} ms, p50 {:.2} ms, p95 {:.2} ms (n {runs})",
+        times[0],
         times[runs / 2],
         times[(runs * 95 / 100).min(runs - 1)]
     );

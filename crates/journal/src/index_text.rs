@@ -35,7 +35,7 @@ pub(crate) enum Join {
 }
 
 /// The FTS5 query for a user's `words`, in which nothing but double quotes (a phrase) has a meaning.
-/// The last word also finds longer words that start with it. `None` where there is nothing to search for.
+/// The last word, from three letters on, also finds longer words that start with it. `None` where there is nothing to search for.
 pub(crate) fn fts_query(words: &str, join: Join) -> Option<String> {
     let mut terms = Vec::new();
     let mut ends_in_word = false;
@@ -50,7 +50,8 @@ pub(crate) fn fts_query(words: &str, join: Join) -> Option<String> {
             let phrase = index_text(phrase);
             if phrase.chars().any(is_token_char) {
                 terms.push(format!("\"{phrase}\""));
-                ends_in_word = !quoted;
+                // Half of all words start with some pair of letters: two are no beginning of a word yet.
+                ends_in_word = !quoted && phrase.chars().count() > 2;
             }
         }
     }
@@ -99,7 +100,7 @@ mod tests {
         }
         assert_eq!(
             fts_query("a b", Join::Any).as_deref(),
-            Some("\"a\" OR \"b\"*")
+            Some("\"a\" OR \"b\"")
         );
     }
 }

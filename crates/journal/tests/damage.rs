@@ -132,6 +132,7 @@ fn every_damaged_page_is_named_with_its_entries_and_salvage_saves_the_rest() {
                 .collect::<Vec<_>>(),
             [page]
         );
+        some_lost += usize::from(!report.lost.is_empty());
         if page > 8 && page % 7 != 0 {
             continue;
         }
@@ -159,7 +160,6 @@ fn every_damaged_page_is_named_with_its_entries_and_salvage_saves_the_rest() {
             "page {page} cost {} entries",
             report.lost.len()
         );
-        some_lost += usize::from(!report.lost.is_empty());
         assert_eq!(
             journal.queued_count().unwrap(),
             journal.count(&Filter::default()).unwrap()

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{Journal, Notice};
 use crate::db::{self, Mode};
-use crate::home::{HomeLock, sync_dir};
+use crate::home::{HomeLock, sync_dir, write_atomically};
 use crate::migrations::{self, STEPS};
 use crate::secret::{Key, random_id};
 use crate::vault::{self, Cost, Unlocked, Vault, Wrapping};
@@ -98,6 +98,10 @@ impl Journal {
             notices.push(Notice::VaultRecovered {
                 reason: reason.clone(),
             });
+        }
+        if !home.vault_previous().exists() {
+            // A second copy costs nothing and is wanted only once; without one there is still the first.
+            let _ = write_atomically(&home.vault_previous(), &unlocked.vault.to_json());
         }
         let (mut db, key, read_only) = open_database(home, &unlocked, &mut notices)?;
         if read_only {

@@ -34,7 +34,8 @@ impl Journal {
     /// The best entries for a user's words: first those that hold all of them, then those that hold some, each by
     /// BM25 (a title counts four times, a tag twice).
     ///
-    /// Case, diacritics and normal form do not matter; the last word finds longer ones too; `"a phrase"` is one;
+    /// Case, diacritics and normal form do not matter; the last word, from three letters on, finds longer
+    /// ones too; `"a phrase"` is one;
     /// nothing else in `query` has a meaning. The order and limit of `filter` do not count here.
     pub fn full_text(&self, query: &str, filter: &Filter, limit: usize) -> Result<Vec<TextHit>> {
         let Some(all) = fts_query(query, Join::All) else {
