@@ -45,13 +45,10 @@ pub(crate) fn catch_up(
     if journal.is_read_only() {
         return Ok(Some(instant));
     }
-    queue_what_another_model_read(journal, &instant)?;
-    let queued = journal.queued_count()?;
-    if queued == 0 {
-        return Ok(Some(instant));
-    }
     let cancelled = cancel_flag()?;
-    let mut progress = context.out.progress("reading what is new", queued);
+    let mut progress = context
+        .out
+        .progress("reading what is new", journal.queued_count()?);
     let result = assistant::catch_up(
         journal,
         &instant,
@@ -63,6 +60,12 @@ pub(crate) fn catch_up(
     );
     progress.finish();
     let result = result.context("cannot analyse the entries that are waiting")?;
+    if result.cancelled {
+        context.out.warn(format!(
+            "stopped; {} wait for the next time",
+            crate::messages::entries(journal.queued_count()?)
+        ));
+    }
     if result.failed > 0 {
         context.out.warn(format!(
             "{} could not be analysed and will be tried again",
@@ -70,21 +73,6 @@ pub(crate) fn catch_up(
         ));
     }
     Ok(Some(instant))
-}
-
-/// Vectors of two models cannot be compared: after a change of model everything is read again.
-fn queue_what_another_model_read(journal: &mut Journal, instant: &Instant) -> anyhow::Result<()> {
-    const KEY: &str = "analysed_by";
-    let model = instant.model();
-    let before = journal.meta(KEY)?;
-    if before.as_deref() == Some(model) {
-        return Ok(());
-    }
-    if before.is_some() {
-        journal.requeue_all(None)?;
-    }
-    journal.set_meta(KEY, Some(model))?;
-    Ok(())
 }
 
 /// A flag that Ctrl-C sets: the batch under way is finished and kept, the rest stays queued.
