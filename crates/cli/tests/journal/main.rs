@@ -15,3 +15,4 @@ mod moving;
 mod person;
 mod reading;
 mod saving;
+mod understanding;
