@@ -2,7 +2,8 @@
 
 use assistant::Span;
 use assistant::trends::{Bucket, Trends, trends};
-use jiff::ToSpan as _;
+use jiff::{ToSpan as _, ZonedDateTime};
+use journal::{Filter, Journal};
 
 use crate::analysis;
 use crate::commands::latest_day;
@@ -59,8 +60,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     } else if let Some((from, to)) = args.filter.days(&now)? {
         Span::days(from, to)?
     } else {
-        let to = latest_day(&journal, &now)?.unwrap_or_else(|| now.date());
-        Span::days(to.saturating_sub((DAYS - 1).days()), to)?
+        latest_days(&journal, &filter, &now)?
     };
     let bucket = args.by.map(|step| match step {
         Step::Day => Bucket::Day,
@@ -73,6 +73,23 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         draw(&trends, &context.out)?;
     }
     Ok(Exit::Success)
+}
+
+/// The last days with entries: no more than [`DAYS`], and no empty weeks before the first entry.
+fn latest_days(journal: &Journal, filter: &Filter, now: &ZonedDateTime) -> anyhow::Result<Span> {
+    let to = latest_day(journal, now)?.unwrap_or_else(|| now.date());
+    let earliest = Span::days(to.saturating_sub((DAYS - 1).days()), to)?;
+    let week = to.saturating_sub(6.days());
+    let first = Filter {
+        from: Some(earliest.instants(now.time_zone()).0),
+        limit: Some(1),
+        ..filter.clone()
+    };
+    let from = journal
+        .list(&first)?
+        .pop()
+        .map_or(week, |entry| entry.when.date());
+    Ok(Span::days(from.clamp(earliest.from, week), to)?)
 }
 
 fn draw(trends: &Trends, out: &Output) -> anyhow::Result<()> {

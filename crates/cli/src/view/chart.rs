@@ -110,22 +110,28 @@ fn plot_row(points: &[Column], row: usize, step: usize, out: &Output) -> Line {
     } else {
         " "
     };
-    for point in points {
-        let (sign, style) = if point.mean.is_some_and(|mean| row_of(mean) == row) {
+    let on_row = |value: Option<f64>| value.is_some_and(|value| row_of(value) == row);
+    // Nothing is drawn behind the last point of a row, not even blanks.
+    let drawn = points
+        .iter()
+        .rposition(|point| row == middle || on_row(point.mean) || on_row(point.moving))
+        .map_or(0, |last| last + 1);
+    for point in &points[..drawn] {
+        let (sign, style) = if on_row(point.mean) {
             let style = match row {
                 _ if row < middle => Style::Good,
                 _ if row > middle => Style::Bad,
                 _ => Style::Plain,
             };
             (out.glyph("●", "o"), style)
-        } else if point.moving.is_some_and(|mean| row_of(mean) == row) {
+        } else if on_row(point.moving) {
             (out.glyph("─", "~"), Style::Accent)
         } else {
             (rest, Style::Dim)
         };
         line = line.styled(style, sign);
         if step == 2 {
-            let bridge = point.moving.is_some_and(|mean| row_of(mean) == row);
+            let bridge = on_row(point.moving);
             line = if bridge {
                 line.accent(out.glyph("─", "~"))
             } else {
