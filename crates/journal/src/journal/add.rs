@@ -41,8 +41,9 @@ impl Journal {
     pub fn add(&mut self, entry: NewEntry) -> Result<Entry> {
         self.must_be_writable()?;
         let (content, now) = (content_of(&entry)?, self.now());
-        let uid = entry.uid.map_or_else(random_id, Ok)?;
         db::write(&mut self.db, |tx| {
+            refuse_known(tx, &entry)?;
+            let uid = entry.uid.map_or_else(random_id, Ok)?;
             let id = store::insert(
                 tx,
                 &uid,
@@ -88,6 +89,31 @@ impl Journal {
             on_batch(done);
         }
     }
+}
+
+/// Two entries cannot come from the same source; importing is what compares them.
+fn refuse_known(db: &Connection, entry: &NewEntry) -> Result<()> {
+    let ids = [
+        ("uid", &entry.uid, "SELECT 1 FROM entries WHERE uid = ?"),
+        (
+            "source id",
+            &entry.source_id,
+            "SELECT 1 FROM entries WHERE source_id = ?",
+        ),
+    ];
+    for (what, id, sql) in ids {
+        if let Some(id) = id
+            && db.prepare_cached(sql)?.exists([id])?
+        {
+            let value = id.chars().take(80).collect();
+            return Err(Error::Invalid {
+                what,
+                value,
+                reason: "another entry here has it already",
+            });
+        }
+    }
+    Ok(())
 }
 
 fn take(

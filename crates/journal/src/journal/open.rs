@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::{Journal, Notice};
 use crate::db::{self, Mode};
 use crate::home::{HomeLock, sync_dir, write_atomically};
-use crate::migrations::{self, STEPS};
+use crate::migrations::{self, STEPS, Step};
 use crate::secret::{Key, random_id};
 use crate::vault::{self, Cost, Unlocked, Vault, Wrapping};
 use crate::{Error, Home, Result, Secret, backup};
@@ -106,7 +106,7 @@ impl Journal {
         let (mut db, key, read_only) = open_database(home, &unlocked, &mut notices)?;
         if read_only {
             check_schema(&db)?;
-        } else if let Some(notice) = bring_up_to_date(&mut db, home, &key)? {
+        } else if let Some(notice) = bring_up_to_date(&mut db, home, &key, STEPS)? {
             notices.push(notice);
         }
         let (uid, protection) = (
@@ -216,13 +216,19 @@ fn check_schema(db: &Connection) -> Result<()> {
     }
 }
 
-fn bring_up_to_date(db: &mut Connection, home: &Home, key: &Key) -> Result<Option<Notice>> {
+/// Takes the steps that the database lacks, after a backup of the state before.
+pub(super) fn bring_up_to_date(
+    db: &mut Connection,
+    home: &Home,
+    key: &Key,
+    steps: &[Step],
+) -> Result<Option<Notice>> {
     let mut made = None;
     let back_up = |schema| {
         let name = format!("before-schema-{}", schema + 1);
         made = Some(backup::automatic(home, key, &name)?);
         Ok(())
     };
-    let (from, to) = migrations::migrate(db, STEPS, back_up)?;
+    let (from, to) = migrations::migrate(db, steps, back_up)?;
     Ok(made.map(|backup| Notice::Migrated { from, to, backup }))
 }

@@ -357,3 +357,80 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     );
     assert_eq!(std::fs::read(home.database()).unwrap(), before);
 }
+
+#[test]
+fn a_migration_leaves_a_backup_that_brings_the_former_schema_back() {
+    let (dir, mut journal) = journal();
+    journal.add(NewEntry::new("one", moment(0))).unwrap();
+    let (home, key) = (journal.home().clone(), journal.key.clone());
+    let steps = [crate::migrations::STEPS, &["CREATE TABLE later (x)"]].concat();
+    let notice = super::open::bring_up_to_date(&mut journal.db, &home, &key, &steps)
+        .unwrap()
+        .unwrap();
+    let Notice::Migrated {
+        from: 1,
+        to: 2,
+        backup,
+    } = notice
+    else {
+        panic!("{notice:?}")
+    };
+    assert_eq!(journal.stats().unwrap().schema, 2);
+    assert_eq!(journal.count(&Filter::default()).unwrap(), 1);
+    drop(journal);
+    assert!(matches!(
+        Journal::open(&home, &Secret::None),
+        Err(Error::NewerSchema { found: 2, known: 1 })
+    ));
+    let other = Home::at(dir.path().join("other"));
+    assert_eq!(
+        crate::backup::restore(&backup, &other, false)
+            .unwrap()
+            .manifest
+            .schema,
+        Some(1)
+    );
+    assert_eq!(
+        Journal::open(&other, &Secret::None)
+            .unwrap()
+            .count(&Filter::default())
+            .unwrap(),
+        1
+    );
+}
+
+#[test]
+fn an_entry_from_a_known_source_is_refused_by_name() {
+    let (_dir, mut journal) = journal();
+    let entry = NewEntry {
+        source_id: Some("a/1".into()),
+        ..NewEntry::new("one", moment(0))
+    };
+    journal.add(entry.clone()).unwrap();
+    let error = journal.add(entry).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "source id \"a/1\" cannot be used: another entry here has it already"
+    );
+}
+
+#[test]
+fn what_was_removed_long_ago_can_be_destroyed_and_the_rest_stays() {
+    let (_dir, mut journal) = journal();
+    let ids: Vec<EntryId> = (0..3)
+        .map(|i| journal.add(NewEntry::new("x", moment(i))).unwrap().id)
+        .collect();
+    journal.clock = || "2026-01-01T00:00Z".parse().unwrap();
+    journal.remove(ids[0]).unwrap();
+    journal.clock = || "2026-03-01T00:00Z".parse().unwrap();
+    journal.remove(ids[1]).unwrap();
+    assert_eq!(
+        journal
+            .purge_removed_before("2026-02-01T00:00Z".parse().unwrap())
+            .unwrap(),
+        1
+    );
+    assert!(journal.restore(ids[0]).is_err());
+    assert!(journal.restore(ids[1]).is_ok());
+    assert_eq!(journal.count(&Filter::default()).unwrap(), 2);
+}
