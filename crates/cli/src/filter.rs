@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use journal::{Filter, Sentiment};
 
 use crate::exit::Failure;
+use crate::span;
 use crate::when;
 
 /// Which entries are meant. All conditions have to hold.
@@ -75,6 +76,11 @@ impl FilterArgs {
         self.limit
     }
 
+    /// Whether it asks for something that only an analysis knows.
+    pub(crate) fn needs_analysis(&self) -> bool {
+        self.mood.is_some() || !self.themes.is_empty()
+    }
+
     /// Whether nothing but perhaps a limit was given.
     pub(crate) fn is_everything(&self) -> bool {
         self.from.is_none()
@@ -93,8 +99,7 @@ impl FilterArgs {
 
     /// The days that `--on`, `--from` and `--to` name; `None` where neither is given.
     pub(crate) fn days(&self, now: &ZonedDateTime) -> anyhow::Result<Option<(Date, Date)>> {
-        let days =
-            |text: &str| when::days(text, now).map_err(|error| Failure::usage(error.to_string()));
+        let days = |text: &str| span::days(text, now);
         Ok(match (&self.on, &self.from, &self.to) {
             (Some(on), _, _) => Some(days(on)?),
             (_, Some(from), Some(to)) => Some((days(from)?.0, days(to)?.1)),

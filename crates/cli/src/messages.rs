@@ -33,3 +33,12 @@ pub(crate) const HOW_TO_WRITE: &str =
 
 /// After Ctrl-C in the line editor.
 pub(crate) const DRAFT_KEPT: &str = "kept as a draft; `companion write` goes on with it";
+
+/// `1 entry is`, `2 entries are`.
+pub(crate) fn are(count: u64) -> String {
+    format!(
+        "{} {}",
+        entries(count),
+        if count == 1 { "is" } else { "are" }
+    )
+}

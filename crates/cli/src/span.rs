@@ -2,6 +2,7 @@
 
 use assistant::Span;
 use jiff::ZonedDateTime;
+use jiff::civil::Date;
 
 use crate::exit::Failure;
 use crate::when;
@@ -26,18 +27,16 @@ pub(crate) struct SpanArgs {
 impl SpanArgs {
     /// The span that was asked for; `None` where nothing was.
     pub(crate) fn span(&self, now: &ZonedDateTime) -> anyhow::Result<Option<Span>> {
-        let days =
-            |text: &str| when::days(text, now).map_err(|error| Failure::usage(error.to_string()));
         if let Some(week) = &self.week {
-            return Ok(Some(Span::week(days(week)?.0)));
+            return Ok(Some(Span::week(first_day(week, now)?)));
         }
         if let Some(month) = &self.month {
-            return Ok(Some(Span::month(days(month)?.0)));
+            return Ok(Some(Span::month(first_day(month, now)?)));
         }
         let (from, to) = match (&self.from, &self.to) {
             (None, None) => return Ok(None),
-            (Some(from), None) => (days(from)?.0, now.date()),
-            (Some(from), Some(to)) => (days(from)?.0, days(to)?.1),
+            (Some(from), None) => (first_day(from, now)?, now.date()),
+            (Some(from), Some(to)) => (first_day(from, now)?, last_day(to, now)?),
             (None, Some(_)) => {
                 return Err(Failure::usage("--to needs --from: say where the span begins").into());
             }
@@ -46,4 +45,19 @@ impl SpanArgs {
             .map(Some)
             .map_err(|error| Failure::usage(error.to_string()).into())
     }
+}
+
+/// The first day of what `text` means.
+pub(crate) fn first_day(text: &str, now: &ZonedDateTime) -> anyhow::Result<Date> {
+    Ok(days(text, now)?.0)
+}
+
+/// The last day of what `text` means.
+fn last_day(text: &str, now: &ZonedDateTime) -> anyhow::Result<Date> {
+    Ok(days(text, now)?.1)
+}
+
+/// The first and the last day of what `text` means, or what is wrong with it.
+pub(crate) fn days(text: &str, now: &ZonedDateTime) -> anyhow::Result<(Date, Date)> {
+    when::days(text, now).map_err(|error| Failure::usage(error.to_string()).into())
 }

@@ -43,6 +43,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let analyses: HashMap<EntryId, Analysis> = journal.analyses(&filter)?.into_iter().collect();
 
     let out = &context.out;
+    if args.filter.needs_analysis() && journal.queued_count()? > 0 {
+        out.note(format!(
+            "{} not analysed yet and left out; `companion analyze` catches up",
+            messages::are(journal.queued_count()?)
+        ));
+    }
     if out.is_json() {
         let rows: Vec<EntryJson<'_>> = entries
             .iter()

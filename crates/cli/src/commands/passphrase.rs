@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use journal::{Protection, Secret};
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -28,6 +29,11 @@ enum Action {
     Remove,
 }
 
+#[derive(Serialize)]
+struct Report {
+    protection: Protection,
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let mut journal = context.journal()?;
     match &args.action {
@@ -47,6 +53,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
                 context.journal_home().key_file().display()
             ));
         }
+    }
+    if context.out.is_json() {
+        context.out.json(&Report {
+            protection: journal.protection(),
+        })?;
     }
     Ok(Exit::Success)
 }

@@ -18,6 +18,9 @@ pub(crate) fn run(context: &Context, _args: &Args) -> anyhow::Result<Exit> {
     let secret = context.secret(&home)?;
     let mut journal = Journal::open(&home, &secret)?;
     journal.rekey(&secret)?;
+    if context.out.is_json() {
+        context.out.json(&serde_json::json!({"rekeyed": true}))?;
+    }
     context.out.note("the journal is encrypted under a new key");
     Ok(Exit::Success)
 }

@@ -10,14 +10,17 @@ use crate::args::Args;
 use crate::commands::save::Options;
 use crate::commands::write;
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::messages;
 use crate::output::Line;
 use crate::view::question;
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let out = &context.out;
-    if !write::is_seated() || out.is_json() {
+    if out.is_json() {
+        return Err(Failure::usage("--json needs a command; `companion --help` lists them").into());
+    }
+    if !write::is_seated() {
         // Nobody is there to answer: say what there is, ask nothing, touch nothing.
         out.help(&mut Args::command())?;
         return Ok(Exit::Success);

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::filter::FilterArgs;
 use crate::messages;
 use crate::output::{Line, Output, wrap};
+use crate::span::first_day;
 use crate::view::chart;
 
 /// Days that are shown unless others are asked for.
@@ -28,12 +29,12 @@ const BAR: usize = 30;
     Few entries prove little: below five, points are shown and no conclusions."
 )]
 pub(crate) struct Args {
-    /// The week of today
-    #[arg(long, conflicts_with_all = ["month", "from", "to", "on"])]
-    week: bool,
-    /// The month of today
-    #[arg(long, conflicts_with_all = ["from", "to", "on"])]
-    month: bool,
+    /// A week, Monday to Sunday: this one, or the one that holds WHEN
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "today", conflicts_with_all = ["month", "from", "to", "on"])]
+    week: Option<String>,
+    /// A calendar month: this one, or the one that holds WHEN
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "today", conflicts_with_all = ["from", "to", "on"])]
+    month: Option<String>,
     #[command(flatten)]
     filter: FilterArgs,
     /// One point a day, or one a week
@@ -53,10 +54,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     filter.limit = None;
     let mut journal = context.journal()?;
     analysis::catch_up(context, &mut journal)?;
-    let span = if args.week {
-        Span::week(now.date())
-    } else if args.month {
-        Span::month(now.date())
+    let span = if let Some(week) = &args.week {
+        Span::week(first_day(week, &now)?)
+    } else if let Some(month) = &args.month {
+        Span::month(first_day(month, &now)?)
     } else if let Some((from, to)) = args.filter.days(&now)? {
         Span::days(from, to)?
     } else {

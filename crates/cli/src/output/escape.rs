@@ -18,8 +18,13 @@ fn is_harmful(c: char) -> bool {
         )
 }
 
+/// Whether `text` is nothing but printable ASCII: most of what is shown, and told at a glance.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.chars().any(|c| is_harmful(c) && !keep(c)) {
+    if is_plain(text) || !text.chars().any(|c| is_harmful(c) && !keep(c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

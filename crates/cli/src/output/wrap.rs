@@ -1,5 +1,6 @@
 //! Text in columns: widths as the terminal shows them, wrapping, padding and shortening.
 
+use super::escape;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -58,11 +59,16 @@ fn wrap_paragraph(paragraph: &str, columns: usize, lines: &mut Vec<String>) {
 
 /// `text` cut to `columns`, with `…` (or `...` when `ascii`) where something was cut off.
 pub(crate) fn shorten(text: &str, columns: usize, ascii: bool) -> String {
-    if text.width() <= columns {
+    let plain = escape::is_plain(text);
+    if (plain && text.len() <= columns) || (!plain && text.width() <= columns) {
         return text.to_owned();
     }
     let mark = if ascii { "..." } else { "…" };
     let room = columns.saturating_sub(mark.width());
+    if plain {
+        // One byte, one column.
+        return format!("{}{mark}", text[..room].trim_end());
+    }
     let mut out = String::new();
     let mut used = 0;
     for grapheme in text.graphemes(true) {

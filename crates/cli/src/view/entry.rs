@@ -1,5 +1,7 @@
 //! An entry on the terminal: as one row of a list, or whole.
 
+use std::borrow::Cow;
+
 use journal::{Analysis, Entry};
 
 use super::{dates, mood};
@@ -22,7 +24,7 @@ pub(crate) fn row(
     };
     let used = id.len() + date.len() + 7;
     let room = out.columns().saturating_sub(used).max(20);
-    let gist = wrap::shorten(&gist(entry), room, out.is_ascii());
+    let gist = wrap::shorten(&gist(entry, room), room, out.is_ascii());
     let line = Line::new()
         .dim(id)
         .plain("  ")
@@ -39,22 +41,26 @@ pub(crate) fn row(
     }
 }
 
-/// The title, or else the first words, on one line and escaped.
-pub(crate) fn gist(entry: &Entry) -> String {
-    // A row needs no more; a text may be megabytes long.
-    const ENOUGH: usize = 400;
+/// The title, or else the first words, on one line and escaped; at least `columns` of them, if there
+/// are so many.
+fn gist(entry: &Entry, columns: usize) -> String {
     let text = entry.title.as_deref().unwrap_or(&entry.text);
-    let mut out = String::new();
+    let mut out = String::with_capacity(columns + 32);
+    // A character may be two columns wide or none at all; a text may be megabytes long.
+    let enough = columns * 2;
     for word in text.split_whitespace() {
         if !out.is_empty() {
             out.push(' ');
         }
-        out.extend(word.chars().take(ENOUGH));
-        if out.len() > ENOUGH {
+        out.extend(word.chars().take(enough));
+        if out.len() > enough {
             break;
         }
     }
-    escape::line(&out).into_owned()
+    match escape::line(&out) {
+        Cow::Borrowed(_) => out,
+        Cow::Owned(escaped) => escaped,
+    }
 }
 
 /// The whole entry, with what is known about it.

@@ -147,10 +147,14 @@ fn a_passphrase_is_set_changed_and_taken_away() {
         ])
         .ok();
     assert_eq!(person.run(&["list", "--passphrase-file", "first"]).code, 4);
-    person.run(&["rekey", "--passphrase-file", "second"]).ok();
-    person
-        .run(&["passphrase", "remove", "--passphrase-file", "second"])
-        .ok();
+    let second = ["--passphrase-file", "second"];
+    let rekeyed = person.run(&[&["rekey", "--json"][..], &second].concat());
+    assert_eq!(rekeyed.json(), serde_json::json!({"rekeyed": true}));
+    let removed = person.run(&[&["passphrase", "remove", "--json"][..], &second].concat());
+    assert_eq!(
+        removed.json(),
+        serde_json::json!({"protection": "key-file"})
+    );
     assert_eq!(person.text(1), "one");
 }
 

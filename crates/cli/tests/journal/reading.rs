@@ -172,6 +172,16 @@ fn an_empty_list_is_an_empty_array() {
 }
 
 #[test]
+fn a_filter_by_mood_says_how_many_entries_it_cannot_know() {
+    let person = Person::with(&["one", "two"]);
+    let run = person.run(&["list", "--mood", "positive"]);
+    assert_eq!(
+        run.stderr,
+        "2 entries are not analysed yet and left out; `companion analyze` catches up\nnothing found\n"
+    );
+}
+
+#[test]
 fn tags_are_counted_most_used_first() {
     assert_eq!(
         reader().run(&["tags"]).ok(),

@@ -196,6 +196,10 @@ fn without_a_terminal_the_bare_command_prints_help_and_touches_nothing() {
         "{help}"
     );
     assert!(!person.home().exists());
+    assert_eq!(
+        person.run(&["--json"]).fails(2),
+        "companion: --json needs a command; `companion --help` lists them\n"
+    );
 }
 
 fn ids(person: &Person) -> Vec<i64> {
