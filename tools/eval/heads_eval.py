@@ -1,29 +1,29 @@
 #!/usr/bin/env python3
-"""Accuracy of `companion analyze` over labelled sets, as Markdown and JSON.
+"""Accuracy of the analysis on labelled sets, beside its baselines, as one Markdown table and as JSON.
 
-    python tools/eval/heads_eval.py --companion target/release/companion --data ../shared/data/labelled \\
-        [--sets lemotif isear ...] [--own data/journal-200.jsonl ...] [--limit 1500] [--json FILE] [--baselines]
+    python tools/eval/heads_eval.py --data ../shared/data/labelled --own data/journal-200/entries.jsonl \\
+        --companion int8=HOME_A f32=HOME_B --binary target/release/companion --heads --adapter target/adapter.pt \\
+        --model-dir DIR --baselines [--limit 1500] [--json FILE] [--write docs/accuracy.md] [--failures 20]
 
-A set that took part in training is scored on its held-out folds only (0 and 1 of ten); the others on a spread of all rows.
-`--own` files are in the form of data/GUIDE.md; they are also scored apart for `hard` entries, and for evidence.
+Analysers: `--companion [LABEL=HOME ...]` with `--binary` (the binary, once for each home, so f32 and INT8 side by side),
+`--heads` (first heads, Python), `--adapter` (adapted encoder, PyTorch), `--baselines` (VADER, majority). A clear set took part in
+training, so only its fold 0 is scored, which was used neither for training nor for calibration; other sets are spread over
+all rows. `--own` files are in the form of data/GUIDE.md and are also scored by kind and by voice. `--held-out` files are
+scored on the voices that training left out. `--write` replaces what stands between the two table marks of that file.
 """
 
 import argparse
 import json
 import pathlib
-import sys
 
-import numpy as np
+import analysers
+from scoring import evidence_scores, markdown, scores_of
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "train"))
-
-from companion_cli import analyze  # noqa: E402
-from label_names import SENTIMENTS, THEMES  # noqa: E402
-from labelled_sets import CLEAR, TEST_FOLDS, load_set  # noqa: E402
-from own_entries import load_entries  # noqa: E402
-from scores import sentiment_scores, theme_scores  # noqa: E402
+from labelled_sets import CLEAR, load_set
+from own_entries import DEV_VOICES, load_entries
 
 SETS = ["lemotif", "isear", "empathetic_dialogues", "covidet", "carer_emotion", "goemotions", "emobank", "claff_happydb", "sad"]
+MARKS = ("<!-- table: tools/eval/heads_eval.py -->", "<!-- end of table -->")
 
 
 def spread(rows, limit):
@@ -31,145 +31,114 @@ def spread(rows, limit):
     return rows[:: max(1, -(-len(rows) // limit))]
 
 
-def probabilities_of(answer):
-    """The product prints the likeliest and its probability; the rest goes to the others, by the sign of the valence."""
-    rest, lean = (1 - answer["confidence"]) / 2, 0.01 * np.sign(answer["valence"])
-    p = np.array([rest * (1 + lean), rest, rest * (1 - lean)])
-    p[SENTIMENTS.index(answer["sentiment"])] = answer["confidence"]
-    return answer.get("probabilities", p)
+def by_kind(name, entries, rows):
+    """All, plain, hard and mixed entries as jobs (name, rows, entries)."""
+    jobs = [(name, rows, entries)]
+    for label, wanted in (
+        ("plain", lambda e: not e["hard"]),
+        ("hard", lambda e: e["hard"]),
+        ("mixed", lambda e: e["mixed"]),
+        ("neutral", lambda e: e["sentiment"] == "neutral"),
+    ):
+        some = [i for i, e in enumerate(entries) if wanted(e)]
+        if some:
+            jobs.append((f"{name}, {label}", [rows[i] for i in some], [entries[i] for i in some]))
+    return jobs
 
 
-def scores_of(rows, answers):
-    """Everything that the rows' labels allow to be scored."""
-    out = {"texts": len(rows)}
-    pairs = [(r, a) for r, a in zip(rows, answers) if "error" not in a]
-    out["refused"] = len(rows) - len(pairs)
-    mood = [(r, a) for r, a in pairs if r.sentiment is not None]
-    if mood:
-        out["sentiment"] = sentiment_scores([r.sentiment for r, _ in mood], [probabilities_of(a) for _, a in mood])
-        sure = [(r, a) for r, a in mood if not a.get("unsure")]
-        out["sentiment"]["unsure_share"] = round(1 - len(sure) / len(mood), 4)
-        if sure:
-            right = [SENTIMENTS[r.sentiment] == a["sentiment"] for r, a in sure]
-            out["sentiment"]["accuracy_when_sure"] = round(float(np.mean(right)), 4)
-    felt = [(r.valence, a["valence"]) for r, a in pairs if r.valence is not None]
-    if len(felt) > 20 and np.std(felt, axis=0).min() > 0:
-        out["valence_correlation"] = round(float(np.corrcoef(np.array(felt).T)[0, 1]), 4)
-    about = [(r, a) for r, a in pairs if r.themes]
-    if about:
-        truth = [[r.themes.get(t, (0, 0))[0] > 0 for t in THEMES] for r, _ in about]
-        guess = [[t in {theme["name"] for theme in a["themes"]} for t in THEMES] for _, a in about]
-        out["themes"] = theme_scores(truth, guess)
-    torn = [(r.mixed, bool(a.get("mixed"))) for r, a in pairs if r.mixed is not None]
-    if any(m for m, _ in torn):
-        hits = sum(m and g for m, g in torn)
-        out["mixed"] = {"n": sum(m for m, _ in torn), "hits": hits, "said": sum(g for _, g in torn)}
+def jobs_of(args):
+    """What is scored."""
+    jobs = []
+    for path in args.own:
+        name = path.parent.name if path.stem == "entries" else path.stem
+        jobs += by_kind(name, *load_entries(path))
+    if args.held_out:
+        pairs = [pair for path in args.held_out for pair in zip(*load_entries(path)) if pair[1].fold in DEV_VOICES]
+        jobs += by_kind("held-out voices", [e for e, _ in pairs], [r for _, r in pairs])
+    for name in args.sets if args.data else []:
+        rows = [r for r in load_set(args.data, name) if name not in CLEAR or r.fold == 0]
+        jobs.append((name, spread(rows, args.limit), None))
+    return jobs
+
+
+def chosen(args):
+    """The analysers asked for, by name."""
+    out = {}
+    for spec in args.companion or []:
+        label, _, home = spec.partition("=")
+        out[label or "companion"] = analysers.companion(args.binary, home or None)
+    if args.adapter:
+        out["adapted encoder (PyTorch)"] = analysers.adapter(args.model_dir, args.adapter, args.adapter_meta)
+    if args.heads:
+        out["first heads"] = analysers.first_heads(args.model_dir, args.heads_assets)
+    if args.baselines:
+        out |= {"VADER": analysers.vader, "majority": analysers.majority}
     return out
 
 
-def evidence_scores(entries, texts, answers):
-    """How often the named sentence is one that the label names, for the sentiment and for each theme found."""
-    hits = {"sentiment": [], "themes": []}
-    for entry, text, answer in zip(entries, texts, answers):
-        for item in answer.get("evidence", []):
-            wanted = entry["evidence"].get(item["claim"])
-            if not wanted:
-                continue
-            start = item["start"] if isinstance(item.get("start"), int) else -1
-            quote = item.get("quote") or text.encode()[start : item["end"]].decode(errors="ignore")
-            right = any(quote.strip() in w or w in quote for w in wanted)
-            hits["sentiment" if item["claim"] == "sentiment" else "themes"].append(right)
-    return {k: {"n": len(v), "right": round(float(np.mean(v)), 4)} for k, v in hits.items() if v}
+def by_voice(entries, answers):
+    """Right answers for each voice, as one Markdown table."""
+    voices = {}
+    for entry, answer in zip(entries, answers):
+        voices.setdefault(entry["voice"], []).append(answer["sentiment"] == entry["sentiment"])
+    lines = [f"| {voice} | {sum(right)} of {len(right)} |" for voice, right in sorted(voices.items())]
+    return "\n".join(["| voice | sentiment right |", "| --- | ---: |", *lines])
 
 
-def vader_answers(texts):
-    """VADER with its author's cut-offs, in the form of the product's answers."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    judge, out = SentimentIntensityAnalyzer(), []
-    for text in texts:
-        v = judge.polarity_scores(text)["compound"]
-        mood = "positive" if v >= 0.05 else "negative" if v <= -0.05 else "neutral"
-        out.append({"sentiment": mood, "confidence": 0.34 + 0.66 * abs(v), "valence": v, "themes": []})
-    return out
-
-
-def majority_answers(rows):
-    """The most frequent sentiment of these rows for every one of them."""
-    known = [r.sentiment for r in rows if r.sentiment is not None]
-    mood = SENTIMENTS[max(set(known), key=known.count)] if known else "neutral"
-    return [{"sentiment": mood, "confidence": 1.0, "valence": 0.0, "themes": []} for _ in rows]
-
-
-def markdown(result):
-    """One row a set and analyser."""
-    head = "| set | analyser | n | accuracy [95 %] | macro-F1 [95 %] | polarity | ECE | valence r | themes micro-F1 | label found | mixed |"
-    lines = [head, "| --- | --- |" + " ---: |" * 9]
-    for name, part in result.items():
-        for who, r in part.items():
-            if "sentiment" not in r and "themes" not in r:
-                continue
-            s, t, m = r.get("sentiment"), r.get("themes"), r.get("mixed")
-
-            def with_interval(score, key):
-                low, high = score[f"{key}_interval"]
-                return f"{score[key]:.3f} [{low:.3f}, {high:.3f}]"
-
-            cells = [name, who, str(r["texts"])]
-            cells += [with_interval(s, "accuracy"), with_interval(s, "macro_f1")] if s else ["", ""]
-            cells += [f"{s['polarity_accuracy']:.3f}" if s and "polarity_accuracy" in s else "", f"{s['ece']:.3f}" if s else ""]
-            cells += [f"{r['valence_correlation']:.3f}" if "valence_correlation" in r else ""]
-            cells += [with_interval(t, "micro_f1") if t else "", f"{t['label_among_returned']:.3f}" if t and t["label_among_returned"] is not None else ""]
-            cells += [f"{m['hits']} of {m['n']}, said {m['said']}" if m else ""]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def failures(entries, answers, limit):
+    """The most confident wrong answers."""
+    wrong = [(a, e) for e, a in zip(entries, answers) if a["sentiment"] != e["sentiment"]]
+    wrong.sort(key=lambda pair: -pair[0]["confidence"])
+    for a, e in wrong[:limit]:
+        print(f"\n{e['id']} ({e['voice']}): is {e['sentiment']} {e['valence']}, said {a['sentiment']} {a['confidence']:.2f}\n{e['text']}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--companion", default="target/release/companion")
-    parser.add_argument("--analyze-args", default="", help="more arguments for `companion analyze`, separated by spaces")
+    parser.add_argument("--companion", nargs="*", metavar="LABEL=HOME", help="the binary, once for each")
+    parser.add_argument("--binary", default="target/release/companion")
+    parser.add_argument("--heads", action="store_true")
+    parser.add_argument("--heads-assets", type=pathlib.Path, default=analysers.ASSETS)
+    parser.add_argument("--adapter", type=pathlib.Path, metavar="FILE.pt")
+    parser.add_argument("--adapter-meta", type=pathlib.Path, default=analysers.ASSETS / "adapter.json")
+    parser.add_argument("--baselines", action="store_true")
+    parser.add_argument("--model-dir", type=pathlib.Path, help="the upstream MiniLM files, for --heads and --adapter")
     parser.add_argument("--data", type=pathlib.Path, help="folder of the labelled sets")
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--own", type=pathlib.Path, nargs="*", default=[])
-    parser.add_argument("--limit", type=int, default=1500, help="texts of each set")
-    parser.add_argument("--baselines", action="store_true", help="VADER and the majority beside it")
-    parser.add_argument("--json", type=pathlib.Path, help="also write everything here")
+    parser.add_argument("--held-out", type=pathlib.Path, nargs="*", default=[])
+    parser.add_argument("--limit", type=int, default=1500, help="texts of each public set")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--write", type=pathlib.Path)
+    parser.add_argument("--failures", type=int, default=0, help="print so many wrong answers of the first analyser")
     args = parser.parse_args()
+    if args.heads or args.adapter:
+        import torch
 
-    jobs = []
-    for name in args.sets if args.data else []:
-        rows = load_set(args.data, name)
-        if name in CLEAR:
-            rows = [row for row in rows if row.fold in TEST_FOLDS]
-        jobs.append((name, spread(rows, args.limit), None))
-    for path in args.own:
-        entries, rows = load_entries(path)
-        jobs.append((path.stem, rows, entries))
-        for label, want in (("plain", False), ("hard", True)):
-            some = [i for i, e in enumerate(entries) if bool(e["hard"]) == want]
-            if some:
-                jobs.append((f"{path.stem}, {label}", [rows[i] for i in some], [entries[i] for i in some]))
+        torch.set_num_threads(args.threads)
 
-    result = {}
-    for name, rows, entries in jobs:
-        texts = [row.text for row in rows]
-        answers = analyze(args.companion, texts, args.analyze_args.split())
-        result[name] = {"companion": scores_of(rows, answers)}
-        if entries:
-            result[name]["companion"]["evidence"] = evidence_scores(entries, texts, answers)
-        if args.baselines:
-            result[name]["VADER"] = scores_of(rows, vader_answers(texts))
-            result[name]["majority"] = scores_of(rows, majority_answers(rows))
-        for part in result[name].values():
-            if part.get("themes") and not part["themes"]["recall"]:
-                del part["themes"]  # an analyser that names no themes is not scored on them
-    print(markdown(result))
-    for name, part in result.items():
-        if part["companion"].get("evidence"):
-            print(f"evidence, {name}: {part['companion']['evidence']}")
+    result, voices = {}, []
+    used = chosen(args)
+    for name, rows, entries in jobs_of(args):
+        texts, part = [row.text for row in rows], result.setdefault(name, {})
+        for who, analyse in used.items():
+            answers = analyse(texts, rows)
+            part[who] = scores_of(rows, answers)
+            if entries and any("evidence" in a for a in answers):
+                part[who]["evidence"] = evidence_scores(entries, texts, answers)
+            if entries and who == next(iter(used)) and not voices:
+                voices.append(f"{name}, {who}:\n\n{by_voice(entries, answers)}")
+                failures(entries, answers, args.failures)
+        print(f"{name}: {({who: r.get('sentiment', {}).get('accuracy') for who, r in part.items()})}", flush=True)
+    text = "\n\n".join([markdown(result), *voices])
+    print(text)
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")
+    if args.write:
+        before, _, rest = args.write.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        args.write.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ from fixture import write_fixture  # noqa: E402
 from label_names import EMOTIONS, SENTIMENTS, THEMES  # noqa: E402
 from labelled_sets import TEST_FOLDS, load_clear  # noqa: E402
 from model import LINEARS, NORMS, Adapter, Base, key  # noqa: E402
-from own_entries import load_entries  # noqa: E402
+from own_entries import DEV_VOICES, load_entries  # noqa: E402
 from predict import predict  # noqa: E402
-from train import DEV_VOICES, Set  # noqa: E402
+from train import Set  # noqa: E402
 from units import fill_states, open_tokenizer  # noqa: E402
 
 ROOT = HERE.parents[2]

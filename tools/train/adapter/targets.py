@@ -8,8 +8,8 @@ from label_names import EMOTION_OF_SET, EMOTIONS, THEMES
 from model import segment_softmax
 
 # The clear sets teach polarity and topics; only our own entries are whole, labelled in full, and often plain.
-WEIGHT = {"journal": 1.0, "own": 0.5, "lemotif": 0.8, "sad": 0.3, "goemotions": 0.35, "emobank": 0.35}
-PER_EPOCH = {"goemotions": 3000, "sad": 1500, "emobank": 1500}
+WEIGHT = {"journal": 1.0, "evidence": 0.4, "own": 0.5, "lemotif": 0.8, "sad": 0.3, "goemotions": 0.35, "emobank": 0.35}
+PER_EPOCH = {"evidence": 1500, "goemotions": 4000, "sad": 1500, "emobank": 1500}
 KNOWN_BY_SET = [word in set(EMOTION_OF_SET.values()) for word in EMOTIONS]
 
 
@@ -27,12 +27,13 @@ class Targets:
         pair = np.array([row.themes.get(theme, (0.0, 0.0)) for theme in THEMES])
         self.themes, self.has_themes = pair[:, 0], pair[:, 1] * max(weight, 0.5)
         self.emotions = np.array([float(word in (row.emotions or [])) for word in EMOTIONS])
-        known = np.ones(len(EMOTIONS)) if row.source == "journal" else np.array(KNOWN_BY_SET, float)
+        known = np.ones(len(EMOTIONS)) if row.source in ("journal", "evidence") else np.array(KNOWN_BY_SET, float)
         self.has_emotions = known * (weight if row.emotions is not None else 0.0)
         evidence = row.evidence or {}
         self.evidence = np.array([float(says(unit, evidence.get("sentiment", []))) for unit in item.units])
         self.unit_themes = np.array([[float(says(unit, evidence.get(t, []))) for t in THEMES] for unit in item.units])
         self.has_evidence = float(bool(self.evidence.any()) and len(item.units) > 1)
+        self.has_evidence_of_themes = float(len(item.units) > 1)
         self.has_unit_themes = float(row.evidence is not None)
 
 
@@ -55,7 +56,10 @@ def loss_of(out, targets, entry_of):
     parts["sentiment"] = (weight * F.cross_entropy(out["sentiment"], truth, reduction="none", label_smoothing=0.05)).sum() / n
     parts["valence"] = 2 * (stack(targets, "has_valence") * (out["valence"] - stack(targets, "valence")) ** 2).sum() / n
     bce = F.binary_cross_entropy_with_logits
-    parts["themes"] = 3 * (stack(targets, "has_themes") * bce(out["themes"], stack(targets, "themes"), reduction="none")).mean(1).sum() / n
+    # Twenty themes, of which an entry has one or two: a present one counts three times.
+    theme = stack(targets, "themes")
+    theme_loss = bce(out["themes"], theme, reduction="none") * (1 + 2 * theme)
+    parts["themes"] = 3 * (stack(targets, "has_themes") * theme_loss).mean(1).sum() / n
     parts["emotions"] = 2 * (stack(targets, "has_emotions") * bce(out["emotions"], stack(targets, "emotions"), reduction="none")).mean(1).sum() / n
     parts["mixed"] = 0.3 * (stack(targets, "has_mixed") * bce(out["mixed"], stack(targets, "mixed"), reduction="none")).sum() / n
 
@@ -70,10 +74,15 @@ def loss_of(out, targets, entry_of):
     hit = torch.zeros(n).index_add(0, entry_of, out["unit_weight"] * named)
     parts["attention"] = -0.1 * (asked * torch.log(hit.clamp(min=1e-6))).sum() / n
 
+    # Evidence for a theme: the same, for every theme of the entry whose sentences are named.
     unit_truth = torch.tensor(np.concatenate([t.unit_themes for t in targets]), dtype=torch.float32)
-    counts = stack(targets, "has_unit_themes")[entry_of][:, None]
-    # Only two quotes a theme are given: an unquoted sentence of an entry with that theme may well be about it.
-    maybe = (1 - unit_truth) * stack(targets, "themes")[entry_of]
-    unit_bce = bce(out["unit_themes"], unit_truth, reduction="none") * (1 - 0.8 * maybe) * counts
-    parts["unit_themes"] = 1.0 * unit_bce.mean(1).sum() / len(entry_of)
+    p = segment_softmax(out["unit_themes"], entry_of, n)
+    hit = torch.zeros(n, p.shape[1]).index_add(0, entry_of, p * unit_truth)
+    asked = torch.zeros(n, p.shape[1]).index_add(0, entry_of, unit_truth).clamp(max=1)
+    asked = asked * stack(targets, "has_evidence_of_themes")[:, None]
+    parts["theme_evidence"] = -0.3 * (asked * torch.log(hit.clamp(min=1e-6))).sum() / n
+    # And a sentence of an entry without the theme is not about it. (One of an entry with it may be, though not quoted.)
+    absent = stack(targets, "has_unit_themes")[entry_of][:, None] * (1 - stack(targets, "themes")[entry_of])
+    unit_bce = bce(out["unit_themes"], unit_truth, reduction="none") * (absent + unit_truth)
+    parts["unit_themes"] = 0.5 * unit_bce.mean(1).sum() / len(entry_of)
     return sum(parts.values()), {k: float(v.detach()) for k, v in parts.items()}

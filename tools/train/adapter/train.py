@@ -21,12 +21,11 @@ import torch  # noqa: E402
 
 from labelled_sets import TEST_FOLDS, load_clear, load_set  # noqa: E402
 from model import Adapter, Base  # noqa: E402
-from own_entries import load_entries  # noqa: E402
+from own_entries import DEV_VOICES, evidence_rows, load_entries  # noqa: E402
 from predict import predict, quick_scores  # noqa: E402
 from targets import PER_EPOCH, Targets, loss_of  # noqa: E402
 from units import Item, batch_of, batches, fill_states, open_tokenizer  # noqa: E402
 
-DEV_VOICES = (0, 1)
 WATCHED = ["isear", "empathetic_dialogues", "covidet", "carer_emotion"]  # measured only, never trained on
 
 
@@ -44,9 +43,14 @@ class Set:
 
 def load(args, tokenizer):
     """The training set, and the sets that are only looked at."""
-    own = [row for path in args.entries for row in load_entries(path)[1]]
+    own, named = [], []
+    for path in args.entries:
+        entries, rows = load_entries(path)
+        own += rows
+        named += evidence_rows(entries, rows)
     clear = load_clear(args.data, args.goemotions)
-    train = [r for r in own if r.fold not in DEV_VOICES] + [r for r in clear if r.fold not in TEST_FOLDS]
+    train = [r for r in own + named if r.fold not in DEV_VOICES]
+    train += [r for r in clear if r.fold not in TEST_FOLDS]
     dev = {
         "journal": [r for r in own if r.fold in DEV_VOICES],
         "lemotif": [r for r in clear if r.source == "lemotif" and r.fold in TEST_FOLDS],
@@ -104,6 +108,8 @@ def main():
     plans = [batches(train.items, epoch_order(train.rows, rng), args.batch_tokens) for _ in range(args.epochs)]
     steps = sum(len(plan) for plan in plans)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [args.rate, 3 * args.rate], total_steps=steps, pct_start=0.08)
+    # What is kept is the running mean of the weights: steadier than any one step of a small, mixed training set.
+    mean = torch.optim.swa_utils.AveragedModel(adapter, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
     best = -1.0
     for epoch, plan in enumerate(plans):
         adapter.train()
@@ -120,12 +126,13 @@ def main():
             torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
             optimizer.step()
             schedule.step()
+            mean.update_parameters(adapter)
             for k, v in parts.items():
                 total[k] = total.get(k, 0.0) + v / len(plan)
             if step % 100 == 99:
                 print(f"  step {step + 1} of {len(plan)}, {time.time() - began:.0f} s", flush=True)
         print(f"epoch {epoch + 1}: loss {({k: round(v, 3) for k, v in total.items()})}, {time.time() - began:.0f} s", flush=True)
-        shown = {name: part.score(adapter) for name, part in dev.items()}
+        shown = {name: part.score(mean.module) for name, part in dev.items()}
         for name, line in shown.items():
             print(f"  {name:22}", line, flush=True)
         line = shown.get("journal", shown["lemotif"])
@@ -133,7 +140,7 @@ def main():
         if mark > best:
             best = mark
             args.out.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"state": adapter.state_dict(), "config": adapter.config, "epoch": epoch + 1, "dev": shown}, args.out)
+            torch.save({"state": mean.module.state_dict(), "config": adapter.config, "epoch": epoch + 1, "dev": shown}, args.out)
     print(f"kept the best of {args.epochs} epochs in {args.out}", flush=True)
 
 
