@@ -60,15 +60,15 @@ benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The sam
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads
 train-heads: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the heads of the instant tier on SHARED/data/labelled
-	@$(call python,tools) tools/train/heads.py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' --entries data/journal-train/*.jsonl
+	@$(call python,tools) tools/train/heads.py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' --entries data/journal-train/train-*.jsonl
 
 # Trains the adapted encoder on data/journal-train and writes its asset; docs/decisions/0009 says what it is.
 .PHONY: train
 train: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adapted encoder on data/journal-train
 	@run() { $(call python,tools) tools/train/adapter/"$$1".py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' "$${@:2}"; }; \
-	run train --entries data/journal-train/*.jsonl; \
-	run export --entries data/journal-train/*.jsonl; \
-	$(call python,tools) tools/eval/heads_eval.py --adapter target/adapter.pt --model-dir '$(UPSTREAM)' --baselines --held-out data/journal-train/*.jsonl
+	run train --entries data/journal-train/train-*.jsonl; \
+	run export --entries data/journal-train/train-*.jsonl; \
+	$(call python,tools) tools/eval/heads_eval.py --adapter target/adapter.pt --model-dir '$(UPSTREAM)' --baselines --held-out data/journal-train/train-*.jsonl
 
 # A virtual environment where Python has them, else a folder of packages (Debian splits venv off).
 define python

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train the first heads: sentiment, valence and themes on the encoder's frozen sentence embeddings.
 
-    python tools/train/heads.py --model-dir DIR --data ../shared/data/labelled --entries data/journal-train/*.jsonl
+    python tools/train/heads.py --model-dir DIR --data ../shared/data/labelled --entries data/journal-train/train-*.jsonl
 
 Writes `crates/assistant/assets/heads.safetensors` and `heads.json`, and the fixture that the Rust test reads. Trains only
 on the clear sets and on text of our own. Folds 0 and 1 of ten (of our entries: of the voices) are never trained on: the

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Calibrate a trained adapter and write it as the product's asset, with its report and the fixture of the Rust test.
 
-    python tools/train/adapter/export.py --model-dir DIR --data ../shared/data/labelled --entries data/journal-train/*.jsonl \\
+    python tools/train/adapter/export.py --model-dir DIR --data ../shared/data/labelled --entries data/journal-train/train-*.jsonl \\
         --adapter target/adapter.pt
 
 Writes `crates/assistant/assets/adapter.safetensors` (f16, at most 3 MB), `adapter.json`, and

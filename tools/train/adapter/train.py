@@ -2,7 +2,7 @@
 """Train the adapted encoder: low-rank upper layers, several heads, sentences read in context.
 
     python tools/train/adapter/train.py --model-dir DIR --data ../shared/data/labelled \\
-        --entries data/journal-train/*.jsonl [--epochs 6] [--out target/adapter.pt]
+        --entries data/journal-train/train-*.jsonl [--epochs 6] [--out target/adapter.pt]
 
 Our entries are split by voice: the voices of folds 0 and 1 are for choosing the epoch and for calibration, never trained on.
 Of the clear sets folds 0 and 1 of ten are never trained on. `model.py` says what is computed.
