@@ -19,6 +19,7 @@ mod arch;
 mod attention;
 mod isa;
 mod linear_f32;
+mod low_rank;
 mod math;
 mod matrix;
 mod q8;
