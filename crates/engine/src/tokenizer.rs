@@ -11,6 +11,7 @@ pub struct Tokenizer {
     inner: Inner,
     cls: u32,
     sep: u32,
+    unknown: u32,
 }
 
 impl Tokenizer {
@@ -37,6 +38,7 @@ impl Tokenizer {
         Ok(Tokenizer {
             cls: special("[CLS]")?,
             sep: special("[SEP]")?,
+            unknown: special("[UNK]")?,
             inner,
         })
     }
@@ -58,6 +60,11 @@ impl Tokenizer {
     /// The piece that stands after every text.
     pub fn sep(&self) -> u32 {
         self.sep
+    }
+
+    /// The piece that stands for what has none.
+    pub fn unknown(&self) -> u32 {
+        self.unknown
     }
 
     /// How many pieces there are; every id is below.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::chunks::{self, Chunk};
 use super::{Embedding, Inner};
-use crate::pool::Team;
+use crate::pool::{Pool, Team};
 
 /// Texts that are taken up together: enough to keep all threads busy, few enough to report progress.
 pub(super) const WINDOW: usize = 256;
@@ -38,7 +38,7 @@ pub(super) fn embed(inner: &Inner, texts: &[&str]) -> Vec<Embedding> {
         })
         .collect();
     let mut means = vec![0.0; sequences.len() * inner.dim];
-    let batches = batches(&sequences);
+    let batches = batches(sequences.iter().map(|s| s.chunk.range.len() + 2));
     let mut tasks = Vec::with_capacity(batches.len());
     let mut rest = means.as_mut_slice();
     for batch in batches {
@@ -46,20 +46,26 @@ pub(super) fn embed(inner: &Inner, texts: &[&str]) -> Vec<Embedding> {
         rest = others;
         tasks.push((&sequences[batch], here));
     }
-    // Whole batches a thread need no meeting point at all; a few batches are shared layer by layer.
-    if tasks.len() >= 2 * inner.pool.threads() {
-        inner.pool.for_each(tasks, |(batch, means)| {
-            forward(inner, Team::Alone, &pieces, batch, means)
-        });
-    } else {
-        for (batch, means) in tasks {
-            forward(inner, Team::All(&inner.pool), &pieces, batch, means);
-        }
-    }
+    share(&inner.pool, tasks, |team, (batch, means)| {
+        forward(inner, team, &pieces, batch, means);
+    });
     pool_chunks(inner, &pieces, &chunks, &sequences, &means)
 }
 
-fn word_pieces(inner: &Inner, texts: &[&str]) -> Vec<Vec<u32>> {
+/// Runs all `batches`, each by the team that it is given.
+pub(super) fn share<T: Send>(pool: &Pool, batches: Vec<T>, run: impl Fn(Team<'_>, T) + Sync) {
+    // Whole batches a thread need no meeting point at all; a few batches are shared layer by layer.
+    if batches.len() >= 2 * pool.threads() {
+        pool.for_each(batches, |batch| run(Team::Alone, batch));
+    } else {
+        batches
+            .into_iter()
+            .for_each(|batch| run(Team::All(pool), batch));
+    }
+}
+
+/// The word pieces of each of `texts`, without the special ones.
+pub(super) fn word_pieces(inner: &Inner, texts: &[&str]) -> Vec<Vec<u32>> {
     let pieces: Vec<Mutex<Vec<u32>>> = texts.iter().map(|_| Mutex::default()).collect();
     let encode = |index: usize| {
         let encoded = inner.tokenizer.encode(texts[index]);
@@ -75,20 +81,19 @@ fn word_pieces(inner: &Inner, texts: &[&str]) -> Vec<Vec<u32>> {
     pieces.into_iter().map(take).collect()
 }
 
-/// Neighbouring sequences, about [`BATCH_TOKENS`] tokens to a batch.
-fn batches(sequences: &[Sequence]) -> Vec<Range<usize>> {
+/// Neighbouring sequences of these lengths, about [`BATCH_TOKENS`] tokens to a batch.
+pub(super) fn batches(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut batches = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (index, sequence) in sequences.iter().enumerate() {
-        let length = sequence.chunk.range.len() + 2;
-        if index > start && tokens + length > BATCH_TOKENS {
-            batches.push(start..index);
-            (start, tokens) = (index, 0);
+    let (mut start, mut end, mut tokens) = (0, 0, 0);
+    for length in lengths {
+        if end > start && tokens + length > BATCH_TOKENS {
+            batches.push(start..end);
+            (start, tokens) = (end, 0);
         }
-        tokens += length;
+        (end, tokens) = (end + 1, tokens + length);
     }
-    if start < sequences.len() {
-        batches.push(start..sequences.len());
+    if start < end {
+        batches.push(start..end);
     }
     batches
 }

@@ -1,19 +1,23 @@
 //! The instant tier's model: texts in, sentence vectors out.
 
+mod adapted;
 mod batch;
 mod chunks;
+mod windows;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use kernels::{Isa, Kernels};
 
-use crate::model::minilm::MiniLm;
+use crate::model::minilm::{Config, MiniLm};
 use crate::pool::{self, Pool};
 use crate::store::{MANIFEST, ModelInfo, TOKENIZER, WEIGHTS};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 use crate::{Error, Result};
+
+pub use adapted::{AdaptedEncoder, InContext, Sentences};
 
 /// How an encoder runs. The default asks the environment, then the machine.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +51,9 @@ struct Inner {
     kernels: Kernels,
     pool: Pool,
     id: String,
+    /// The id of the float weights that these were made from; of these themselves where they are float.
+    made_from: String,
+    config: Config,
     dim: usize,
 }
 
@@ -67,6 +74,8 @@ impl Encoder {
                 kernels,
                 pool: Pool::new(threads),
                 id: info.id(),
+                made_from: info.made_from(),
+                config: info.config,
                 dim: info.dim,
             }),
         })
@@ -75,6 +84,12 @@ impl Encoder {
     /// What stands beside every vector: the model's name and the first 12 digits of its weights' sha256.
     pub fn model_id(&self) -> &str {
         &self.inner.id
+    }
+
+    /// The first 12 digits of the sha256 of the float weights that this encoder is, or was quantized from; what
+    /// was trained on top of those weights fits this encoder. Empty where the manifest does not know.
+    pub fn made_from(&self) -> &str {
+        &self.inner.made_from
     }
 
     /// Components of a vector.

@@ -5,9 +5,11 @@
 //! padded, and only attention knows where a text ends.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use kernels::{Activation, Activations, AttentionShape, Kernels, MatMut};
 
+use super::adapter::{Adapter, LowRank};
 pub use super::config::Config;
 use super::linear::Linear;
 use crate::pool::Team;
@@ -31,9 +33,9 @@ enum Words {
 }
 
 /// Scale and shift of a layer norm, `[hidden]` each.
-struct Norm {
-    gamma: Tensor<f32>,
-    beta: Tensor<f32>,
+pub(super) struct Norm {
+    pub(super) gamma: Tensor<f32>,
+    pub(super) beta: Tensor<f32>,
 }
 
 struct Layer {
@@ -47,6 +49,17 @@ struct Layer {
     /// `[hidden, intermediate]`.
     down: Linear,
     output_norm: Norm,
+}
+
+/// Texts that go through the network together.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    /// The word pieces of all texts behind one another, with their special ones.
+    pub(crate) ids: &'a [u32],
+    /// How many each text has.
+    pub(crate) lengths: &'a [usize],
+    /// Places in `ids` whose states are averaged; each gives one mean.
+    pub(crate) groups: &'a [Range<usize>],
 }
 
 /// The matrices between the layers, kept by each thread from one pass to the next.
@@ -178,10 +191,62 @@ impl MiniLm {
         means: &mut [f32],
         observe: Observer<'_>,
     ) {
+        let mut end = 0;
+        let whole = |length: &usize| {
+            end += length;
+            end - length..end
+        };
+        let texts: Vec<Range<usize>> = lengths.iter().map(whole).collect();
+        let batch = Batch {
+            ids,
+            lengths,
+            groups: &texts,
+        };
+        self.run(kernels, team, batch, None, means, observe);
+    }
+
+    /// The mean of the last layer's tokens, for each of the batch's groups, as the adapted layers read them.
+    ///
+    /// `adapter` was loaded for this network. What is said of [`MiniLm::forward`] holds, with groups for texts.
+    ///
+    /// # Panics
+    /// If an id, a length or a size is not so, or a group is empty or not in the batch.
+    pub(crate) fn forward_adapted(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        batch: Batch<'_>,
+        adapter: &Adapter,
+        means: &mut [f32],
+    ) {
+        self.run(
+            kernels,
+            team,
+            batch,
+            Some(adapter),
+            means,
+            &mut |_, _, _| (),
+        );
+    }
+
+    fn run(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        batch: Batch<'_>,
+        adapter: Option<&Adapter>,
+        means: &mut [f32],
+        observe: Observer<'_>,
+    ) {
         let h = self.config.hidden_size;
         let eps = self.config.layer_norm_eps;
+        let Batch {
+            ids,
+            lengths,
+            groups,
+        } = batch;
         assert_eq!(ids.len(), lengths.iter().sum::<usize>());
-        assert_eq!(means.len(), lengths.len() * h);
+        assert_eq!(means.len(), groups.len() * h);
         let mut work = WORK.take();
         let Work {
             hidden,
@@ -194,32 +259,64 @@ impl MiniLm {
 
         self.embed(kernels, team, ids, lengths, hidden);
         for (l, layer) in self.layers.iter().enumerate() {
+            let upper = adapter.and_then(|adapter| adapter.layer(l));
+            let mut apply =
+                |linear: &Linear, low: Option<&LowRank>, x: &[f32], then, y: &mut Vec<f32>| {
+                    // What is added goes before the activation function.
+                    let first = if low.is_some() {
+                        Activation::None
+                    } else {
+                        then
+                    };
+                    linear.apply(kernels, team, x, first, bytes, y);
+                    if let Some(low) = low {
+                        low.add(kernels, team, x, then, y);
+                    }
+                };
             observe(l, Place::Qkv, hidden);
-            layer
-                .qkv
-                .apply(kernels, team, hidden, Activation::None, bytes, qkv);
+            apply(
+                &layer.qkv,
+                upper.map(|u| &u.qkv),
+                hidden,
+                Activation::None,
+                qkv,
+            );
             self.attend(kernels, team, qkv, lengths, context);
             observe(l, Place::Output, context);
-            layer
-                .output
-                .apply(kernels, team, context, Activation::None, bytes, outer);
-            add_and_norm(kernels, team, hidden, outer, &layer.attention_norm, eps);
+            apply(
+                &layer.output,
+                upper.map(|u| &u.output),
+                context,
+                Activation::None,
+                outer,
+            );
+            let norm = upper.map_or(&layer.attention_norm, |u| &u.attention_norm);
+            add_and_norm(kernels, team, hidden, outer, norm, eps);
 
             observe(l, Place::Up, hidden);
-            layer
-                .up
-                .apply(kernels, team, hidden, Activation::Gelu, bytes, inner);
+            apply(
+                &layer.up,
+                upper.map(|u| &u.up),
+                hidden,
+                Activation::Gelu,
+                inner,
+            );
             observe(l, Place::Down, inner);
-            layer
-                .down
-                .apply(kernels, team, inner, Activation::None, bytes, outer);
-            add_and_norm(kernels, team, hidden, outer, &layer.output_norm, eps);
+            apply(
+                &layer.down,
+                upper.map(|u| &u.down),
+                inner,
+                Activation::None,
+                outer,
+            );
+            let norm = upper.map_or(&layer.output_norm, |u| &u.output_norm);
+            add_and_norm(kernels, team, hidden, outer, norm, eps);
         }
-        let mut tokens = hidden.chunks_exact(h);
-        for (mean, &length) in means.chunks_exact_mut(h).zip(lengths) {
+        for (mean, group) in means.chunks_exact_mut(h).zip(groups) {
             mean.fill(0.0);
-            for token in tokens.by_ref().take(length) {
-                kernels.add_scaled(mean, 1.0 / length as f32, token);
+            let share = 1.0 / group.len() as f32;
+            for token in hidden[group.start * h..group.end * h].chunks_exact(h) {
+                kernels.add_scaled(mean, share, token);
             }
         }
         WORK.set(work);

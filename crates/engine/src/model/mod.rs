@@ -1,5 +1,6 @@
 //! The networks, as forward passes that read like their papers.
 
+pub mod adapter;
 mod config;
 pub(crate) mod linear;
 pub mod minilm;

@@ -19,7 +19,7 @@ use kernels::{Kernels, PackedQ8};
 use crate::model::linear::group_for;
 use crate::model::minilm::{MiniLm, Place, with_segment};
 use crate::pool::{self, Pool, Team};
-use crate::store::{ModelInfo, ModelStore, TOKENIZER, WEIGHTS};
+use crate::store::{ModelInfo, ModelStore, QUANTIZED_FROM, TOKENIZER, WEIGHTS};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{NewTensor, Tensor, WeightError, Weights, write_safetensors};
 use crate::{Error, Result};
@@ -106,7 +106,7 @@ pub fn quantize_encoder(
             "{from:?} does not survive INT8: the worst cosine is {cosine_min:.4}, at least {WORST_COSINE} is needed"
         )));
     }
-    let model = store.finish(staging, to_name, &format!("quantized from {}", info.id()))?;
+    let model = store.finish(staging, to_name, &format!("{QUANTIZED_FROM}{}", info.id()))?;
     progress(total, total);
     Ok(QuantReport {
         bytes_before: info.bytes,

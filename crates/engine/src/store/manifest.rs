@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::minilm::Config;
 use crate::{Error, Result};
 
+/// What the origin of a quantized model begins with; the id of the original follows.
+pub(crate) const QUANTIZED_FROM: &str = "quantized from ";
+
 /// A manifest longer than this is not one.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
@@ -92,5 +95,16 @@ impl ModelInfo {
     /// What stands beside every vector and analysis: the name and the first digits of the digest.
     pub fn id(&self) -> String {
         format!("{}@{}", self.name, &self.sha256[..12])
+    }
+
+    /// The first digits of the digest of the float weights behind this model: its own, or those that it was
+    /// quantized from, as its origin says; empty where that is not known.
+    pub fn made_from(&self) -> String {
+        if self.quant == "f32" {
+            return self.sha256[..12].to_owned();
+        }
+        let source = self.origin.strip_prefix(QUANTIZED_FROM);
+        let digits = source.and_then(|id| id.rsplit_once('@'));
+        digits.map_or_else(String::new, |(_, digits)| digits.to_owned())
     }
 }

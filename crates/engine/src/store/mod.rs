@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use digest::sha256_file;
+pub(crate) use manifest::QUANTIZED_FROM;
 pub use manifest::{FileInfo, ModelInfo};
 
 use crate::{Error, Result};

@@ -9,6 +9,7 @@ mod check;
 mod header;
 mod map;
 mod tensor;
+mod widen;
 mod write;
 
 use std::collections::BTreeMap;
