@@ -197,14 +197,14 @@ impl Head<'_> {
             for i in 0..self.width {
                 // SAFETY: `i < width` and `key + 2 * LANES <= keys`, so both registers lie in line `i` of
                 // `k`; each `q` has `width` floats. Sizes are checked above.
-                let (k, q) = unsafe {
+                unsafe {
                     let at = self.k.as_ptr().add(i * self.keys + key);
                     let k = [s.load_at(at), s.load_at(at.add(S::LANES))];
-                    (k, q.map(|q| s.splat(*q.get_unchecked(i))))
-                };
-                for (sums, q) in sums.iter_mut().zip(q) {
-                    sums[0] = s.fma(q, k[0], sums[0]);
-                    sums[1] = s.fma(q, k[1], sums[1]);
+                    for (sums, q) in sums.iter_mut().zip(q) {
+                        let q = s.splat(*q.get_unchecked(i));
+                        sums[0] = s.fma(q, k[0], sums[0]);
+                        sums[1] = s.fma(q, k[1], sums[1]);
+                    }
                 }
             }
             for (i, sums) in sums.iter().enumerate() {
@@ -249,16 +249,14 @@ impl Head<'_> {
             for token in 0..self.tokens {
                 // SAFETY: `token < tokens <= keys` and `column + 2 * LANES <= columns`, so the registers
                 // lie in row `token` of `v`, and the weights in rows `i < N <= BLOCK` of `scores`.
-                let (v, weights) = unsafe {
+                unsafe {
                     let at = self.v.as_ptr().add(token * self.columns + column);
                     let v = [s.load_at(at), s.load_at(at.add(S::LANES))];
-                    let weight =
-                        |i: usize| s.splat(*self.scores.get_unchecked(i * self.keys + token));
-                    (v, std::array::from_fn::<_, N, _>(weight))
-                };
-                for (sums, weight) in sums.iter_mut().zip(weights) {
-                    sums[0] = s.fma(weight, v[0], sums[0]);
-                    sums[1] = s.fma(weight, v[1], sums[1]);
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        let weight = s.splat(*self.scores.get_unchecked(i * self.keys + token));
+                        sums[0] = s.fma(weight, v[0], sums[0]);
+                        sums[1] = s.fma(weight, v[1], sums[1]);
+                    }
                 }
             }
             for (i, (sums, inverse)) in sums.iter().zip(inverse).enumerate() {

@@ -107,7 +107,12 @@ fn dots<S: Simd>(s: S, a: [&[f32]; 3], b: [&[f32]; 4]) -> [[f32; 4]; 3] {
     let mut sums = [[s.splat(0.0); 4]; 3];
     let (whole, rest) = steps(s, k);
     for at in whole {
-        let b = b.map(|b| s.load(&b[at..]));
+        let b = [
+            s.load(&b[0][at..]),
+            s.load(&b[1][at..]),
+            s.load(&b[2][at..]),
+            s.load(&b[3][at..]),
+        ];
         for (sums, a) in sums.iter_mut().zip(a) {
             let a = s.load(&a[at..]);
             for (sum, b) in sums.iter_mut().zip(b) {
@@ -116,15 +121,20 @@ fn dots<S: Simd>(s: S, a: [&[f32]; 3], b: [&[f32]; 4]) -> [[f32; 4]; 3] {
         }
     }
     if rest < k {
-        let b = b.map(|b| s.load_some(&b[rest..]));
         for (sums, a) in sums.iter_mut().zip(a) {
             let a = s.load_some(&a[rest..]);
             for (sum, b) in sums.iter_mut().zip(b) {
-                *sum = s.fma(a, b, *sum);
+                *sum = s.fma(a, s.load_some(&b[rest..]), *sum);
             }
         }
     }
-    sums.map(|sums| sums.map(|sum| s.sum_lanes(sum)))
+    let mut result = [[0.0; 4]; 3];
+    for (result, sums) in result.iter_mut().zip(sums) {
+        for (result, sum) in result.iter_mut().zip(sums) {
+            *result = s.sum_lanes(sum);
+        }
+    }
+    result
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ mod tests {
         let mut data = vec![0.0; 12];
         let (top, bottom) = MatMut::new(&mut data, 4).split_rows(1);
         let (mut left, mut right) = bottom.split_cols(3);
-        drop(top);
+        assert_eq!((top.rows(), top.cols()), (1, 4));
         std::thread::scope(|scope| {
             scope.spawn(move || (0..2).for_each(|r| left.row(r).fill(1.0)));
             scope.spawn(move || (0..2).for_each(|r| right.row(r).fill(2.0)));

@@ -185,10 +185,13 @@ impl Int8 {
     }
 }
 
-/// The group that the weights of a matrix of `inputs` inputs share a scale in: 128 where that divides
+/// The group that the weights of a matrix of `inputs` inputs share a scale in: 64 where that divides
 /// them, as it does for every published encoder; else the largest power of two that does.
+///
+/// Measured on MiniLM: groups of 128 are 4 % faster and leave AVX2, whose activations have 7 bits, at a
+/// cosine to f32 of 0.9984 on average and 0.9946 at the first percentile of the reference texts.
 pub(crate) fn group_for(inputs: usize) -> usize {
-    128.min(1 << inputs.trailing_zeros())
+    64.min(1 << inputs.trailing_zeros())
 }
 
 /// A task of a product: rows, columns, and the part of the result that they make.

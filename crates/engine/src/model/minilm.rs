@@ -94,7 +94,7 @@ impl MiniLm {
     /// Takes the tensors out of `weights`, floats under their published names or INT8 as
     /// [`quant`](crate::quant) writes them.
     pub fn load(weights: &Weights, config: &Config) -> Result<MiniLm, WeightError> {
-        match crate::quant::kind_of(weights) {
+        match crate::quant::kind_of(weights)? {
             "f32" => MiniLm::load_f32(weights, config),
             _ => MiniLm::load_int8(weights, config),
         }

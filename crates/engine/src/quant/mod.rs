@@ -1,6 +1,6 @@
 //! Making an encoder small: f32 weights to the INT8 file that the kernels map straight in.
 //!
-//! Each linear layer gets the layout of [`kernels::pack`]: 7-bit codes with a scale for 128 inputs of a
+//! Each linear layer gets the layout of [`kernels::pack`]: 7-bit codes with a scale for 64 inputs of a
 //! column. Some channels of a BERT's activations are much larger than the rest and would take the range
 //! of a byte for themselves, so each input is divided by a factor and its weights are multiplied by it
 //! (Xiao et al. 2023, "SmoothQuant"); how much of the range moves into the weights is chosen for each
@@ -118,13 +118,23 @@ pub fn quantize_encoder(
     })
 }
 
-/// `f32` or `int8`, by what the file says of itself.
-pub(crate) fn kind_of(weights: &Weights) -> &'static str {
-    if weights.metadata().contains_key("companion.quant") {
-        "int8"
-    } else {
-        "f32"
-    }
+/// `f32` or `int8`, by what the file says of itself; another type or version of ours is refused.
+pub(crate) fn kind_of(weights: &Weights) -> std::result::Result<&'static str, WeightError> {
+    let found = |key: &str| weights.metadata().get(key).map(String::as_str);
+    let Some(quant) = found("companion.quant") else {
+        return Ok("f32");
+    };
+    let expect = |key: &str, found: Option<&str>, expected: &str| match found {
+        Some(found) if found == expected => Ok(()),
+        other => Err(WeightError::BadMetadata {
+            key: key.to_owned(),
+            found: other.unwrap_or_default().to_owned(),
+            expected: format!("{expected:?}; quantize the model again"),
+        }),
+    };
+    expect("companion.quant", Some(quant), "int8")?;
+    expect("companion.format", found("companion.format"), FORMAT)?;
+    Ok("int8")
 }
 
 /// The tensors of the new file.

@@ -135,7 +135,10 @@ fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
     let weights_path = folder.join(WEIGHTS);
     let weights = Weights::open(&weights_path)?;
     let config = Config::of_model(folder, &weights)?;
-    let quant = crate::quant::kind_of(&weights);
+    let quant = crate::quant::kind_of(&weights).map_err(|source| Error::Weights {
+        path: weights_path.clone(),
+        source,
+    })?;
     let (sha256, bytes) = sha256_file(&weights_path)?;
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))? {

@@ -217,21 +217,35 @@ fn quantize_group<S: Simd>(
     let inverse = 1.0 / scale;
     let code_of_zero = (-low * inverse).round_ties_even().min(top);
     let (inverse, shift, top) = (s.splat(inverse), s.splat(code_of_zero), s.splat(top));
-    let code = |v: S::F, m: S::F| {
-        let v = s.round(s.fma(s.mul(v, m), inverse, shift));
-        s.max(s.min(v, top), zero)
-    };
     let (whole, rest) = steps(s, x.len());
     for i in whole {
-        s.store_bytes(code(s.load(&x[i..]), s.load(&smooth[i..])), &mut codes[i..]);
+        let code = encode(
+            s,
+            s.load(&x[i..]),
+            s.load(&smooth[i..]),
+            inverse,
+            shift,
+            top,
+        );
+        s.store_bytes(code, &mut codes[i..]);
     }
     if rest < x.len() {
         let mut bytes = [0; 16];
-        s.store_bytes(code(at(s, x, rest), at(s, smooth, rest)), &mut bytes);
+        s.store_bytes(
+            encode(s, at(s, x, rest), at(s, smooth, rest), inverse, shift, top),
+            &mut bytes,
+        );
         let left = x.len() - rest;
         codes[rest..].copy_from_slice(&bytes[..left]);
     }
     (scale, scale * code_of_zero)
+}
+
+/// `round(v · smooth · inverse + shift)`, within `0..=top`.
+#[inline(always)]
+fn encode<S: Simd>(s: S, v: S::F, smooth: S::F, inverse: S::F, shift: S::F, top: S::F) -> S::F {
+    let code = s.round(s.fma(s.mul(v, smooth), inverse, shift));
+    s.max(s.min(code, top), s.splat(0.0))
 }
 
 #[cfg(test)]

@@ -107,22 +107,24 @@ fn scalar(job: Job<'_, '_>) {
         for panel in panels.clone() {
             let mut sums = [0.0_f32; PANEL];
             for g in 0..groups {
-                let mut dots = [0_i32; PANEL];
                 let inputs = &codes[g * w.group..][..w.group];
                 let weights =
                     &w.codes[panel * k * PANEL + g * w.group * PANEL..][..w.group * PANEL];
+                // One sum for each byte of a step: compilers turn that into eight products at a time.
+                let mut products = [0_i32; 4 * PANEL];
                 for (a, w) in inputs
                     .as_chunks::<4>()
                     .0
                     .iter()
-                    .zip(weights.as_chunks::<64>().0)
+                    .zip(weights.as_chunks::<{ 4 * PANEL }>().0)
                 {
-                    for (dot, w) in dots.iter_mut().zip(w.as_chunks::<4>().0) {
-                        for (a, w) in a.iter().zip(w) {
-                            // In 16 bits: a product fits, and machines multiply eight of them at a time.
-                            *dot += i32::from(i16::from(*a) * i16::from(*w));
-                        }
+                    for (i, (sum, w)) in products.iter_mut().zip(w).enumerate() {
+                        *sum += i32::from(i16::from(a[i % 4]) * i16::from(*w));
                     }
+                }
+                let mut dots = [0_i32; PANEL];
+                for (dot, four) in dots.iter_mut().zip(products.as_chunks::<4>().0) {
+                    *dot = four.iter().sum();
                 }
                 let mark = row * x.groups() + if x.groups() == 1 { 0 } else { g };
                 let (scale, offset) = (x.scales()[mark], x.offsets()[mark]);

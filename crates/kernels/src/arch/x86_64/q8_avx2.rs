@@ -23,21 +23,28 @@ pub(crate) fn matmul(simd: Avx2, mut job: Job<'_, '_>) {
 unsafe fn enabled(simd: Avx2, job: &mut Job<'_, '_>) {
     let rows = job.rows.len();
     let tiles = rows.div_ceil(4);
-    for panel in job.panels.clone() {
-        for tile in 0..tiles {
-            let (first, last) = (rows * tile / tiles, rows * (tile + 1) / tiles);
-            // SAFETY: AVX2 is enabled here, and the rows and the panel are in the job.
-            unsafe {
-                match last - first {
-                    1 => run_tile::<1>(simd, job, first, panel),
-                    2 => run_tile::<2>(simd, job, first, panel),
-                    3 => run_tile::<3>(simd, job, first, panel),
-                    _ => run_tile::<4>(simd, job, first, panel),
+    // Rows that stay in the first-level cache while the panels pass by.
+    let block = (ROW_BYTES / (4 * job.w.k)).max(1);
+    for start in (0..tiles).step_by(block) {
+        for panel in job.panels.clone() {
+            for tile in start..(start + block).min(tiles) {
+                let (first, last) = (rows * tile / tiles, rows * (tile + 1) / tiles);
+                // SAFETY: AVX2 is enabled here, and the rows and the panel are in the job.
+                unsafe {
+                    match last - first {
+                        1 => run_tile::<1>(simd, job, first, panel),
+                        2 => run_tile::<2>(simd, job, first, panel),
+                        3 => run_tile::<3>(simd, job, first, panel),
+                        _ => run_tile::<4>(simd, job, first, panel),
+                    }
                 }
             }
         }
     }
 }
+
+/// Bytes of activations that are worked on at a time: half of the smallest first-level cache (32 KB).
+const ROW_BYTES: usize = 16 << 10;
 
 /// One tile: `HEIGHT` rows from `first` on (counted from the job's), one panel.
 ///

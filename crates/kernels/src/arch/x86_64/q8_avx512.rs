@@ -28,70 +28,93 @@ unsafe fn enabled(simd: Avx512Vnni, job: &mut Job<'_, '_>) {
     } else {
         2
     };
-    let mut panel = job.panels.start;
-    while panel < job.panels.end {
-        let left = job.panels.end - panel;
-        let width = if left >= wide {
-            wide
-        } else if left >= 2 {
-            2
-        } else {
-            1
-        };
-        for tile in 0..tiles {
-            let (first, last) = (rows * tile / tiles, rows * (tile + 1) / tiles);
-            let grouped = job.x.groups() > 1;
-            macro_rules! pick {
-                ($(($height:literal, $width:literal)),*) => {
-                    match (last - first, width) {
-                        // SAFETY: the features are enabled here, and `first + height <= rows`,
-                        // `panel + width <= panels.end`.
-                        $(($height, $width) if grouped => unsafe {
-                            run_tile::<$height, $width, true>(simd, job, first, panel)
-                        },
-                        // SAFETY: as above.
-                        ($height, $width) => unsafe {
-                            run_tile::<$height, $width, false>(simd, job, first, panel)
-                        },)*
-                        _ => unreachable!("tiles have 1 to 12 rows and 1, 2 or 4 panels"),
-                    }
-                };
+    // Rows that stay in the first-level cache while the panels pass by.
+    let block = (ROW_BYTES / (12 * job.w.k)).max(1);
+    for start in (0..tiles).step_by(block) {
+        let mut panel = job.panels.start;
+        while panel < job.panels.end {
+            let left = job.panels.end - panel;
+            let width = if left >= wide {
+                wide
+            } else if left >= 2 {
+                2
+            } else {
+                1
+            };
+            for tile in start..(start + block).min(tiles) {
+                let (first, last) = (rows * tile / tiles, rows * (tile + 1) / tiles);
+                // SAFETY: the features are enabled here, and the rows and panels are in the job.
+                unsafe { pick_tile(simd, job, first, last - first, panel, width) };
             }
-            pick!(
-                (1, 1),
-                (2, 1),
-                (3, 1),
-                (4, 1),
-                (5, 1),
-                (6, 1),
-                (7, 1),
-                (8, 1),
-                (9, 1),
-                (10, 1),
-                (11, 1),
-                (12, 1),
-                (1, 2),
-                (2, 2),
-                (3, 2),
-                (4, 2),
-                (5, 2),
-                (6, 2),
-                (7, 2),
-                (8, 2),
-                (9, 2),
-                (10, 2),
-                (11, 2),
-                (12, 2),
-                (1, 4),
-                (2, 4),
-                (3, 4),
-                (4, 4),
-                (5, 4),
-                (6, 4)
-            );
+            panel += width;
         }
-        panel += width;
     }
+}
+
+/// Bytes of activations that are worked on at a time: a third of the first-level cache (48 KB).
+const ROW_BYTES: usize = 16 << 10;
+
+/// The tile of `height` rows and `width` panels.
+///
+/// # Safety
+/// The rows and panels are in the job, and the features are enabled.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn pick_tile(
+    simd: Avx512Vnni,
+    job: &mut Job<'_, '_>,
+    first: usize,
+    height: usize,
+    panel: usize,
+    width: usize,
+) {
+    let grouped = job.x.groups() > 1;
+    macro_rules! pick {
+        ($(($height:literal, $width:literal)),*) => {
+            match (height, width) {
+                // SAFETY: the caller promises what `run_tile` asks for.
+                $(($height, $width) if grouped => unsafe {
+                    run_tile::<$height, $width, true>(simd, job, first, panel)
+                },
+                // SAFETY: as above.
+                ($height, $width) => unsafe {
+                    run_tile::<$height, $width, false>(simd, job, first, panel)
+                },)*
+                _ => unreachable!("tiles have 1 to 12 rows and 1, 2 or 4 panels"),
+            }
+        };
+    }
+    pick!(
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (4, 1),
+        (5, 1),
+        (6, 1),
+        (7, 1),
+        (8, 1),
+        (9, 1),
+        (10, 1),
+        (11, 1),
+        (12, 1),
+        (1, 2),
+        (2, 2),
+        (3, 2),
+        (4, 2),
+        (5, 2),
+        (6, 2),
+        (7, 2),
+        (8, 2),
+        (9, 2),
+        (10, 2),
+        (11, 2),
+        (12, 2),
+        (1, 4),
+        (2, 4),
+        (3, 4),
+        (4, 4),
+        (5, 4),
+        (6, 4)
+    );
 }
 
 /// One tile: `HEIGHT` rows from `first` on (counted from the job's), `WIDTH` panels from `panel` on.

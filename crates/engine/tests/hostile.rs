@@ -1,0 +1,343 @@
+//! Weight files, tokenizers and manifests from outside that are broken or mean harm.
+#![allow(clippy::unwrap_used)] // A failed test may panic.
+
+mod common;
+
+use common::{SIZES, store_with_tiny, write_model};
+use engine::encoder::{Encoder, EncoderOptions};
+use engine::store::ModelStore;
+use engine::weights::Weights;
+
+/// A safetensors file with this header and `data` zero bytes.
+fn file(header: &str, data: usize) -> Vec<u8> {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + data, 0);
+    bytes
+}
+
+#[test]
+fn hostile_files_are_named_errors() {
+    let cases: &[(&str, Vec<u8>, &str)] = &[
+        (
+            "empty",
+            vec![],
+            "not a safetensors file: 0 bytes are too few for a header of 8 bytes",
+        ),
+        (
+            "seven bytes",
+            vec![1; 7],
+            "not a safetensors file: 7 bytes are too few for a header of 8 bytes",
+        ),
+        (
+            "a header that claims the universe",
+            u64::MAX.to_le_bytes().to_vec(),
+            "not a safetensors file: its header claims 18446744073709551615 bytes, 16777216 are allowed",
+        ),
+        (
+            "a header longer than the file",
+            file("{}", 0).into_iter().take(9).collect(),
+            "not a safetensors file: 9 bytes are too few for a header of 2 bytes",
+        ),
+        (
+            "no JSON",
+            file("nonsense", 0),
+            "the header is malformed: expected ident at line 1 column 2",
+        ),
+        (
+            "a list",
+            file("[]", 0),
+            "the header is malformed: invalid type: sequence, expected an object of tensors at line 1 column 0",
+        ),
+        (
+            "a tensor without a shape",
+            file(r#"{"a":{"dtype":"F32","data_offsets":[0,4]}}"#, 4),
+            "the header is malformed: tensor \"a\": missing field `shape` at line 1 column 41",
+        ),
+        (
+            "the same name twice",
+            file(
+                r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
+                1,
+            ),
+            "the header is malformed: tensor \"a\" stands twice at line 1 column 56",
+        ),
+        (
+            "a dtype from the future",
+            file(
+                r#"{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}"#,
+                1,
+            ),
+            "tensor \"a\" has the unknown dtype \"F4\"",
+        ),
+        (
+            "a size that overflows",
+            file(
+                r#"{"a":{"dtype":"F32","shape":[4611686018427387904,4611686018427387904],"data_offsets":[0,4]}}"#,
+                4,
+            ),
+            "tensor \"a\" of shape [4611686018427387904, 4611686018427387904] does not fit its offsets 0..4",
+        ),
+        (
+            "offsets backwards",
+            file(
+                r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[4,3]}}"#,
+                4,
+            ),
+            "tensor \"a\" of shape [1] does not fit its offsets 4..3",
+        ),
+        (
+            "negative offsets",
+            file(
+                r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[-1,0]}}"#,
+                4,
+            ),
+            "the header is malformed: tensor \"a\": invalid value: integer `-1`, expected usize at line 1 column 49",
+        ),
+        (
+            "a tensor beyond the end",
+            file(
+                r#"{"a":{"dtype":"F32","shape":[8],"data_offsets":[0,32]}}"#,
+                16,
+            ),
+            "tensor \"a\" ends at offset 32, but the data has 16 bytes; the file is truncated",
+        ),
+        (
+            "tensors that overlap",
+            file(
+                r#"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[8,24]}}"#,
+                24,
+            ),
+            "tensor \"b\" at offset 8 overlaps tensor \"a\", which ends at 16",
+        ),
+        (
+            "a hole between tensors",
+            file(
+                r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[8,12]}}"#,
+                12,
+            ),
+            "4 bytes at offset 4 belong to no tensor",
+        ),
+        (
+            "bytes behind the last tensor",
+            file(
+                r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#,
+                12,
+            ),
+            "8 bytes at offset 4 belong to no tensor",
+        ),
+    ];
+    for (what, bytes, message) in cases {
+        let error = Weights::from_vec(bytes.clone())
+            .err()
+            .unwrap_or_else(|| panic!("{what} is accepted"));
+        assert_eq!(&error.to_string(), message, "{what}");
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_are_found_in_every_float_type() {
+    let mut nan = file(
+        r#"{"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[3000],"data_offsets":[4,12004]}}"#,
+        12004,
+    );
+    let at = nan.len() - 4 * 5;
+    nan[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let message = |bytes: &[u8]| {
+        Weights::from_vec(bytes.to_vec())
+            .err()
+            .map(|e| e.to_string())
+    };
+    assert_eq!(
+        message(&nan).unwrap(),
+        "tensor \"w\" has a value that is not finite: element 2995, offset 11984"
+    );
+    nan[at..at + 4].copy_from_slice(&f32::NEG_INFINITY.to_le_bytes());
+    assert_eq!(
+        message(&nan).unwrap(),
+        "tensor \"w\" has a value that is not finite: element 2995, offset 11984"
+    );
+    nan[at..at + 4].copy_from_slice(&f32::MAX.to_le_bytes());
+    assert_eq!(message(&nan), None);
+    for (dtype, infinity) in [("F16", 0x7c00_u16), ("BF16", 0xff80)] {
+        let mut half = file(
+            &format!(r#"{{"h":{{"dtype":"{dtype}","shape":[4],"data_offsets":[0,8]}}}}"#),
+            8,
+        );
+        let end = half.len();
+        half[end - 4..end - 2].copy_from_slice(&infinity.to_le_bytes());
+        assert_eq!(
+            message(&half).unwrap(),
+            "tensor \"h\" has a value that is not finite: element 2, offset 4"
+        );
+    }
+}
+
+/// Every single flipped byte and every cut of a good file either opens or is an error; nothing panics.
+#[test]
+fn damaged_files_never_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path(), SIZES[1], 1);
+    let good = std::fs::read(folder.path().join("model.safetensors")).unwrap();
+    let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let mut random = common::Random(3);
+    for _ in 0..400 {
+        let mut bad = good.clone();
+        let at = (random.next() as usize) % header;
+        bad[at] = random.next() as u8;
+        drop(Weights::from_vec(bad));
+        let mut cut = good.clone();
+        cut.truncate((random.next() as usize) % good.len());
+        assert!(Weights::from_vec(cut).is_err());
+    }
+}
+
+fn message_of(folder: &std::path::Path) -> String {
+    let store = ModelStore::new(folder.join("models"));
+    let error = store
+        .import(&folder.join("source"), Some("bad"))
+        .expect_err("it must be refused");
+    assert!(
+        store.list().unwrap().is_empty(),
+        "nothing half-done may stay"
+    );
+    assert_eq!(std::fs::read_dir(folder.join("models")).unwrap().count(), 0);
+    error
+        .to_string()
+        .replace(&folder.display().to_string(), "")
+        .replace(&std::process::id().to_string(), "PID")
+}
+
+/// What a model file is wrong about, and what the import says.
+#[test]
+fn models_that_do_not_fit_together_are_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("source");
+    std::fs::create_dir(&source).unwrap();
+    let weights = source.join("model.safetensors");
+    let change = |from: &str, to: &str| {
+        write_model(&source, SIZES[0], 1);
+        let bytes = std::fs::read(&weights).unwrap();
+        assert_eq!(from.len(), to.len());
+        let at = bytes
+            .windows(from.len())
+            .position(|w| w == from.as_bytes())
+            .unwrap();
+        let mut bytes = bytes;
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        std::fs::write(&weights, bytes).unwrap();
+    };
+    change(
+        "encoder.layer.1.output.dense.weight",
+        "encoder.layer.1.output.dense.weighs",
+    );
+    assert!(
+        message_of(home.path())
+            .ends_with("tensor \"encoder.layer.1.output.dense.weight\" is missing")
+    );
+    change(
+        r#""dtype":"F32","shape":[2,32]"#,
+        r#""dtype":"I32","shape":[2,32]"#,
+    );
+    assert!(
+        message_of(home.path())
+            .ends_with("tensor \"embeddings.token_type_embeddings.weight\" is I32, expected F32")
+    );
+    change(r#""shape":[64,32]"#, r#""shape":[32,64]"#);
+    assert!(message_of(home.path()).ends_with(
+        "tensor \"encoder.layer.0.intermediate.dense.weight\" has shape [32, 64], expected [64, 32]"
+    ));
+
+    write_model(&source, SIZES[0], 1);
+    let config = source.join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(
+        &config,
+        text.replace("\"num_attention_heads\":4", "\"num_attention_heads\":5"),
+    )
+    .unwrap();
+    assert!(
+        message_of(home.path())
+            .ends_with("config.json: hidden_size 32 is not a multiple of num_attention_heads 5")
+    );
+    std::fs::write(
+        &config,
+        text.replace(
+            "\"num_hidden_layers\":2",
+            "\"num_hidden_layers\":99999999999",
+        ),
+    )
+    .unwrap();
+    assert!(
+        message_of(home.path()).ends_with("num_hidden_layers is 99999999999, which no encoder has")
+    );
+    std::fs::write(&config, "{").unwrap();
+    assert!(message_of(home.path()).contains("config.json: EOF while parsing"));
+    std::fs::remove_file(&config).unwrap();
+    assert!(message_of(home.path()).contains("cannot read /models/.bad.PID.part/config.json"));
+
+    write_model(&source, SIZES[0], 1);
+    std::fs::write(source.join("tokenizer.json"), "{}").unwrap();
+    assert!(message_of(home.path()).contains("tokenizer.json: "));
+    let mut pieces = common::vocabulary();
+    pieces.extend((0..50).map(|i| format!("more{i}")));
+    std::fs::write(
+        source.join("tokenizer.json"),
+        common::tokenizer_json(&pieces).to_string(),
+    )
+    .unwrap();
+    assert!(message_of(home.path()).contains("word pieces, the model knows"));
+}
+
+#[test]
+fn an_int8_file_with_codes_that_could_saturate_is_refused() {
+    let (_home, store) = store_with_tiny(SIZES[0]);
+    let path = store.path("tiny-int8").join("model.safetensors");
+    let weights = Weights::open(&path).unwrap();
+    let info = &weights.tensors()["layer.1.up.codes"];
+    let raw = weights.raw(info);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = bytes.windows(raw.len()).position(|w| w == raw).unwrap();
+    bytes[start + 700] = 127;
+    drop(weights);
+    // By a rename, as every model file is replaced: the mapping of the old one stays whole.
+    let new = path.with_extension("new");
+    std::fs::write(&new, bytes).unwrap();
+    std::fs::rename(&new, &path).unwrap();
+    let error = Encoder::open(&store.path("tiny-int8"), &EncoderOptions::default())
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .ends_with("tensor \"layer.1.up.codes\": code 700 is 127, outside of -63..=63"),
+        "{error}"
+    );
+    let error = store.verify("tiny-int8").unwrap_err().to_string();
+    assert!(
+        error.contains("is not the file on record: sha256 is"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_int8_file_of_another_version_is_refused() {
+    let (_home, store) = store_with_tiny(SIZES[0]);
+    let path = store.path("tiny-int8").join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let (from, to) = (br#""companion.format":"1""#, br#""companion.format":"9""#);
+    let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
+    let mut changed = bytes;
+    changed[at..at + to.len()].copy_from_slice(to);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, changed).unwrap();
+    let error = Encoder::open(&store.path("tiny-int8"), &EncoderOptions::default())
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().ends_with(
+            "metadata \"companion.format\" is \"9\", expected \"1\"; quantize the model again"
+        ),
+        "{error}"
+    );
+}
