@@ -37,7 +37,9 @@ use serde::Serializer;
 
 pub use catch_up::{CatchUp, catch_up};
 pub use error::{Error, Result};
-pub use instant::{Analysed, Instant, LinearReader, Passage, Reader, Reading};
+pub use instant::{
+    AdaptedReader, Analysed, EmotionScore, Instant, LinearReader, Passage, Reader, Reading,
+};
 pub use span::{Span, Unit};
 pub use stats::Interval;
 
@@ -63,6 +65,39 @@ pub const THEMES: [&str; 20] = [
     "technology",
     "emotions",
     "growth",
+];
+
+/// The words for what is felt in an entry, in the order of the adapted reader.
+pub const EMOTIONS: [&str; 29] = [
+    "joy",
+    "contentment",
+    "gratitude",
+    "love",
+    "pride",
+    "hope",
+    "excitement",
+    "relief",
+    "amusement",
+    "calm",
+    "nostalgia",
+    "sadness",
+    "grief",
+    "loneliness",
+    "anger",
+    "frustration",
+    "anxiety",
+    "fear",
+    "shame",
+    "guilt",
+    "disappointment",
+    "disgust",
+    "jealousy",
+    "boredom",
+    "exhaustion",
+    "overwhelm",
+    "confusion",
+    "surprise",
+    "longing",
 ];
 
 /// The tier of everything that is made here without a language model.

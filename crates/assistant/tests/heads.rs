@@ -4,7 +4,10 @@
 
 mod common;
 
-use common::{open, real_models};
+use std::sync::Arc;
+
+use assistant::{Instant, LinearReader};
+use common::{encoder, real_models};
 use journal::Sentiment;
 use serde::Deserialize;
 
@@ -31,7 +34,8 @@ fn the_whole_path_says_what_the_training_tool_says() {
         if !models.join(model).is_dir() {
             continue;
         }
-        let analysed = open(&models.join(model))
+        let heads = Arc::new(LinearReader::committed().unwrap());
+        let analysed = Instant::with_reader(encoder(&models.join(model)), heads)
             .analyse(&texts, &mut |_| {})
             .unwrap();
         for (e, a) in expected.iter().zip(analysed) {

@@ -62,9 +62,9 @@ impl Op for AddMatMul<'_, '_> {
                     s.store(s.add(s.load(high), right), high);
                 }
             }
-            for r in 0..height {
+            for (r, x) in x.into_iter().enumerate().take(height) {
                 let out = &mut self.out.row(row + r)[whole..];
-                tail(s, x[r], self.w, n, whole, out);
+                tail(s, x, self.w, n, whole, out);
             }
         }
     }

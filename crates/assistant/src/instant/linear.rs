@@ -1,6 +1,7 @@
 //! The first [`Reader`]: linear heads over frozen sentence embeddings, pooled by the rule in `heads.json`.
 
 use super::heads::{Heads, Mean, Meta};
+use super::math::{self, loudest, sigmoid};
 use super::reading::{Passage, Reader, Reading};
 use crate::{Result, THEMES};
 
@@ -102,6 +103,7 @@ impl LinearReader {
             themes,
             // A plain day has no sentence that says so.
             sentiment_sentence: [pole(0), None, pole(2)],
+            emotions: Vec::new(),
             theme_sentence: (0..THEMES.len())
                 .map(|t| loudest(parts.iter().map(|p| p.themes[t])))
                 .collect(),
@@ -160,29 +162,10 @@ fn mixed(meta: &Meta, whole: &[f32; 3], sentences: &[[f32; 3]]) -> bool {
     (whole[0] >= rule.positive_above && whole[2] >= rule.negative_above) || (loud(0) && loud(2))
 }
 
-/// Index of the largest value; the first of equals.
-fn loudest(values: impl Iterator<Item = f32>) -> Option<usize> {
-    values
-        .enumerate()
-        .fold(None, |best: Option<(usize, f32)>, (i, v)| {
-            if best.is_some_and(|(_, b)| b >= v) {
-                best
-            } else {
-                Some((i, v))
-            }
-        })
-        .map(|(i, _)| i)
-}
-
+/// The probabilities of the three sentiments.
 fn softmax(z: [f32; 3]) -> [f32; 3] {
-    let top = z[0].max(z[1]).max(z[2]);
-    let e = z.map(|z| (z - top).exp());
-    let total: f32 = e.iter().sum();
-    e.map(|e| e / total)
-}
-
-fn sigmoid(z: f32) -> f32 {
-    1.0 / (1.0 + (-z).exp())
+    let p = math::softmax(&z);
+    [p[0], p[1], p[2]]
 }
 
 #[cfg(test)]

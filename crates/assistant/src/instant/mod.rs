@@ -1,7 +1,11 @@
-//! The instant tier: an encoder, and heads that read its embeddings. Milliseconds an entry, no other model.
+//! The instant tier: an encoder, and a reader on top of it: its adapted upper layers where they fit, else heads over
+//! its embeddings. Milliseconds an entry, no other model.
 
+mod adapted;
+mod adapter;
 mod heads;
 mod linear;
+mod math;
 mod reading;
 
 use std::{ops::Range, sync::Arc};
@@ -9,8 +13,9 @@ use std::{ops::Range, sync::Arc};
 use engine::encoder::{Embedding, Encoder};
 use journal::{Analysis, Vectors};
 
+pub use adapted::AdaptedReader;
 pub use linear::LinearReader;
-pub use reading::{Passage, Reader, Reading};
+pub use reading::{EmotionScore, Passage, Reader, Reading};
 
 use crate::{Error, Result, TIER};
 
@@ -31,6 +36,8 @@ pub struct Instant {
 pub struct Analysed {
     /// Sentiment, valence, themes, evidence.
     pub analysis: Analysis,
+    /// Words for what is felt, likeliest first, three at most; none where the reader knows no such words.
+    pub emotions: Vec<EmotionScore>,
     /// Embeddings of the text and of each of its sentences, for search.
     pub vectors: Vectors,
     /// Word pieces read, all of them.
@@ -38,8 +45,12 @@ pub struct Analysed {
 }
 
 impl Instant {
-    /// The instant tier over `encoder`, with the heads that this build carries.
+    /// The instant tier over `encoder`, with the adapted reader that this build carries, or, where that was trained on
+    /// other weights, with its heads.
     pub fn open(encoder: Encoder) -> Result<Self> {
+        if let Some(adapted) = AdaptedReader::committed(&encoder)? {
+            return Ok(Self::with_reader(encoder, Arc::new(adapted)));
+        }
         let heads = LinearReader::committed()?;
         if encoder.dim() != heads.dim() {
             let (got, want) = (encoder.dim(), heads.dim());
@@ -52,7 +63,7 @@ impl Instant {
         Ok(Self::with_reader(encoder, Arc::new(heads)))
     }
 
-    /// The instant tier over `encoder`, with `reader` in place of the committed heads.
+    /// The instant tier over `encoder`, with `reader` in place of the committed ones.
     pub fn with_reader(encoder: Encoder, reader: Arc<dyn Reader>) -> Self {
         let model = format!("{}+{}", encoder.model_id(), reader.id());
         Self {
@@ -143,17 +154,18 @@ impl Instant {
                 got,
             });
         }
-        let analyses: Vec<Analysis> = readings
+        let analyses: Vec<(Analysis, Vec<EmotionScore>)> = readings
             .iter()
             .zip(&sentences)
-            .map(|(r, s)| r.analysis(s, &self.model))
+            .map(|(r, s)| (r.analysis(s, &self.model), r.emotion_words()))
             .collect();
         Ok(analyses
             .into_iter()
             .zip(sentences)
             .zip(embedded)
-            .map(|((analysis, spans), (whole, parts))| Analysed {
+            .map(|(((analysis, emotions), spans), (whole, parts))| Analysed {
                 analysis,
+                emotions,
                 tokens: whole.tokens,
                 vectors: Vectors {
                     model: self.encoder.model_id().to_owned(),

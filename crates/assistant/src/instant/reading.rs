@@ -3,13 +3,14 @@
 //! A [`Reader`] turns entries into [`Reading`]s: plain calibrated numbers. [`Reading::analysis`] turns a reading
 //! into a [`journal::Analysis`] that keeps the promises of the interface whatever read it: the sentiment is the
 //! likeliest of three, the valence agrees with it in sign, only themes at or above 0.5 are named, and every piece
-//! of evidence is a sentence of the entry. An adapted encoder takes the place of the heads behind this trait.
+//! of evidence is a sentence of the entry. The adapted encoder takes the place of the heads behind this trait.
 
 use std::ops::Range;
 
 use journal::{Analysis, Evidence, Sentiment, ThemeScore};
+use serde::Serialize;
 
-use crate::{THEMES, TIER};
+use crate::{EMOTIONS, THEMES, TIER};
 
 /// Beyond this the valence has a sign; below it the entry is neutral.
 const POLE: f32 = 0.2;
@@ -17,6 +18,18 @@ const POLE: f32 = 0.2;
 const INSIDE: f32 = 0.01;
 /// From this probability a theme is present: the heads are calibrated so that it is the decision point.
 const PRESENT: f32 = 0.5;
+
+/// At most so many emotion words are named.
+const EMOTION_WORDS: usize = 3;
+
+/// A word for what is felt in an entry, with its calibrated probability.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct EmotionScore {
+    /// One of [`EMOTIONS`].
+    pub name: &'static str,
+    /// 0 to 1.
+    pub probability: f32,
+}
 
 /// One entry as a reader gets it: its text, its sentences, and the embeddings that search needs anyway.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +57,8 @@ pub struct Reading {
     pub unsure: bool,
     /// Probability of each of [`THEMES`], in their order.
     pub themes: Vec<f32>,
+    /// Probability of each of [`EMOTIONS`], in their order; empty where the reader knows no emotion words.
+    pub emotions: Vec<f32>,
     /// Index of the sentence that speaks most for each of the three sentiments; none for a plain neutral.
     pub sentiment_sentence: [Option<usize>; 3],
     /// Index of the sentence that speaks most for each theme, in the order of [`THEMES`].
@@ -67,9 +82,25 @@ impl Reading {
             mixed: false,
             unsure: true,
             themes: vec![0.0; THEMES.len()],
+            emotions: Vec::new(),
             sentiment_sentence: [None; 3],
             theme_sentence: vec![None; THEMES.len()],
         }
+    }
+
+    /// The emotion words that it amounts to: the three likeliest, where they are more likely than not.
+    pub fn emotion_words(&self) -> Vec<EmotionScore> {
+        let scores = EMOTIONS.iter().zip(&self.emotions);
+        let mut words: Vec<EmotionScore> = scores
+            .map(|(name, probability)| EmotionScore {
+                name,
+                probability: *probability,
+            })
+            .filter(|word| word.probability >= PRESENT)
+            .collect();
+        words.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        words.truncate(EMOTION_WORDS);
+        words
     }
 
     /// The analysis that this reading amounts to, by the rules at the top of this module.
@@ -192,5 +223,18 @@ mod tests {
             ),
             (THEMES[7], 4, 9)
         );
+    }
+
+    #[test]
+    fn the_three_likeliest_emotions_are_named_where_they_are_more_likely_than_not() {
+        let mut reading = Reading::blank();
+        assert_eq!(reading.emotion_words(), []);
+        reading.emotions = vec![0.1; EMOTIONS.len()];
+        for (emotion, probability) in [(3, 0.6), (5, 0.9), (11, 0.5), (20, 0.55)] {
+            reading.emotions[emotion] = probability;
+        }
+        let words = reading.emotion_words();
+        let names: Vec<&str> = words.iter().map(|w| w.name).collect();
+        assert_eq!(names, [EMOTIONS[5], EMOTIONS[3], EMOTIONS[20]]);
     }
 }

@@ -105,8 +105,12 @@ pub(crate) fn real_models() -> Option<PathBuf> {
 
 /// The instant tier over the model in `folder`.
 pub(crate) fn open(folder: &Path) -> Instant {
-    let encoder = Encoder::open(folder, &EncoderOptions::default()).expect("the model opens");
-    Instant::open(encoder).expect("the heads fit the encoder")
+    Instant::open(encoder(folder)).expect("the heads fit the encoder")
+}
+
+/// The model in `folder`.
+pub(crate) fn encoder(folder: &Path) -> Encoder {
+    Encoder::open(folder, &EncoderOptions::default()).expect("the model opens")
 }
 
 /// Texts that have broken programs before. The journal refuses blank ones; analysis has to live with them.
@@ -141,6 +145,67 @@ pub(crate) fn odd_texts() -> Vec<String> {
     texts
 }
 
+/// A seeded adapter for the tiny encoder: the bytes of its two files.
+pub(crate) fn adapter() -> (Vec<u8>, String) {
+    const RANK: usize = 4;
+    let mut random = seeded(11);
+    let mut all: Vec<(String, Floats)> = Vec::new();
+    let mut tensor = |name: &str, shape: &[usize]| {
+        let norm = name.contains("LayerNorm.weight");
+        let values = (0..shape.iter().product::<usize>())
+            .map(|_| f32::from(u8::from(norm)) + 0.5 * random());
+        let bytes = values.flat_map(f32::to_le_bytes).collect();
+        all.push((name.to_owned(), Floats(shape.to_vec(), bytes)));
+    };
+    for (part, out, input) in LINEARS {
+        tensor(&format!("layer.0.{part}.A"), &[RANK, input]);
+        tensor(&format!("layer.0.{part}.B"), &[out, RANK]);
+    }
+    for part in ["attention.output.LayerNorm", "output.LayerNorm"] {
+        tensor(&format!("layer.0.{part}.weight"), &[WIDTH]);
+        tensor(&format!("layer.0.{part}.bias"), &[WIDTH]);
+    }
+    let (hidden, attention, themes, emotions) =
+        (6, 5, assistant::THEMES.len(), assistant::EMOTIONS.len());
+    for (name, rows, inputs, bias) in [
+        ("attend.in", attention, WIDTH, true),
+        ("attend.out", 1, attention, false),
+        ("mood.hidden", hidden, WIDTH, true),
+        ("mood.sentiment", 3, hidden, true),
+        ("mood.valence", 1, hidden, true),
+        ("mood.emotions", emotions, hidden, true),
+        ("mood.mixed", 1, hidden, true),
+        ("themes.score", themes, WIDTH, true),
+        ("themes.attend", themes, WIDTH, false),
+        ("evidence", 3, WIDTH, true),
+    ] {
+        tensor(&format!("{name}.w"), &[rows, inputs]);
+        if bias {
+            tensor(&format!("{name}.b"), &[rows]);
+        }
+    }
+    tensor("attend.place", &[2]);
+    let meta = serde_json::json!({
+        "version": 1, "encoder_sha256": "0".repeat(64), "first_layer": 0, "rank": RANK, "hidden": hidden,
+        "attention": attention, "sentiment": ["positive", "neutral", "negative"], "themes": assistant::THEMES,
+        "emotions": assistant::EMOTIONS.to_vec(), "sentiment_temperature": 1.2, "theme_scale": 1.1,
+        "theme_offset": vec![0.1; themes], "emotion_offset": 0.2, "mixed_from": 0.5, "unsure_below": 0.5
+    });
+    let bytes = safetensors::serialize(all.iter().map(|(n, t)| (n, t)), None).expect("tensors");
+    (bytes, meta.to_string())
+}
+
+/// Seeded numbers from -0.5 to 0.5.
+fn seeded(seed: u64) -> impl FnMut() -> f32 {
+    let mut state = seed;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
+    }
+}
+
 struct Floats(Vec<usize>, Vec<u8>);
 
 impl View for &Floats {
@@ -161,6 +226,15 @@ impl View for &Floats {
 const WIDTH: usize = 384;
 const INNER: usize = 8;
 const POSITIONS: usize = 256;
+/// The linear maps of a layer: name, outputs, inputs.
+const LINEARS: [(&str, usize, usize); 6] = [
+    ("attention.self.query", WIDTH, WIDTH),
+    ("attention.self.key", WIDTH, WIDTH),
+    ("attention.self.value", WIDTH, WIDTH),
+    ("attention.output.dense", WIDTH, WIDTH),
+    ("intermediate.dense", INNER, WIDTH),
+    ("output.dense", WIDTH, INNER),
+];
 
 /// One layer of seeded numbers over single letters, in the files of a published encoder.
 fn write_tiny_model(folder: &Path) {
@@ -197,13 +271,7 @@ fn write_tiny_model(folder: &Path) {
 }
 
 fn tensors(vocab: usize) -> Vec<(String, Floats)> {
-    let mut state = 7_u64;
-    let mut random = move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
-    };
+    let mut random = seeded(7);
     let mut all = Vec::new();
     let mut tensor = |name: &str, shape: &[usize]| {
         let scale = if name.contains("embeddings") {
@@ -222,14 +290,7 @@ fn tensors(vocab: usize) -> Vec<(String, Floats)> {
     tensor("embeddings.token_type_embeddings.weight", &[1, WIDTH]);
     tensor("embeddings.LayerNorm.weight", &[WIDTH]);
     tensor("embeddings.LayerNorm.bias", &[WIDTH]);
-    for (part, out, input) in [
-        ("attention.self.query", WIDTH, WIDTH),
-        ("attention.self.key", WIDTH, WIDTH),
-        ("attention.self.value", WIDTH, WIDTH),
-        ("attention.output.dense", WIDTH, WIDTH),
-        ("intermediate.dense", INNER, WIDTH),
-        ("output.dense", WIDTH, INNER),
-    ] {
+    for (part, out, input) in LINEARS {
         tensor(&format!("encoder.layer.0.{part}.weight"), &[out, input]);
         tensor(&format!("encoder.layer.0.{part}.bias"), &[out]);
     }
