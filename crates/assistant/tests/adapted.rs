@@ -259,7 +259,7 @@ fn what_comes_before_a_sentence_changes_how_it_is_read() {
     let of = |text: &str, spans: &[Range<usize>]| {
         adapted.read(&[Sentences { text, spans }]).remove(0).vectors
     };
-    let alone = of("so it goes.", &[0..11]);
+    let alone = of("so it goes.", std::slice::from_ref(&(0..11)));
     let after = of("we lost. so it goes.", &[0..8, 9..20]);
     assert_eq!(after.len(), 2 * alone.len());
     assert_ne!(after[alone.len()..], alone[..]);

@@ -120,7 +120,7 @@ mod tests {
         let layout = lay_out(&all, 0);
         let lengths: Vec<usize> = layout.windows.iter().map(|w| w.pieces.len()).collect();
         assert_eq!(lengths, [210, 60 + 100, 100 + 120]);
-        assert_eq!(layout.windows[1].units, [60..160]);
+        assert_eq!(layout.windows[1].units, vec![60..160]);
         assert_eq!(layout.windows[1].pieces[..60], all[1][..]);
         assert_eq!(
             layout.windows[2].units,
