@@ -60,7 +60,7 @@ benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The sam
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads
 train-heads: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the heads of the instant tier on SHARED/data/labelled
-	@$(call python,tools) tools/train/heads.py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' --entries data/journal-train/train-*.jsonl
+	@$(call python,tools) tools/train/heads.py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled'
 
 # Trains the adapted encoder on data/journal-train and writes its asset; docs/decisions/0009 says what it is.
 .PHONY: train

@@ -74,7 +74,7 @@ def calibrate(rows, outputs):
     p = softmax(field([outputs[i] for i in told], "sentiment") / t)
     right = p.argmax(1) == np.array([rows[i].sentiment for i in told])
     sure = p.max(1)
-    low = [c for c in np.arange(0.36, 0.72, 0.02) if (sure < c).sum() >= 10 and right[sure < c].mean() < 0.6]
+    low = [c for c in np.arange(0.36, 0.62, 0.02) if (sure < c).sum() >= 10 and right[sure < c].mean() < 0.6]
     return {
         "sentiment_temperature": round(t, 4),
         "theme_scale": round(scale, 4),

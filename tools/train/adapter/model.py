@@ -5,8 +5,8 @@ of more than 254 pieces is cut into units of 254. Units fill windows in order: a
 254 pieces, else it opens the next. A later window begins with the last unit of the one before as context (where that has at
 most 64 pieces and there is room); its states there are not used. Each window is [CLS] pieces [SEP], positions from 0.
 
-**Encoder.** Layers 0 to first-1 are the base encoder's, unchanged: where the plain embedding of the same window is wanted
-too, they are computed once. In layers first to 5 every linear map has a low-rank addition,
+**Encoder.** Layers below `first` (none, as shipped) are the base encoder's, unchanged: where the plain embedding of the same
+window is wanted too, they are computed once. In layers first to 5 every linear map has a low-rank addition,
 `y = W x + b + B (A x)`, A [rank, in], B [out, rank] (the scale is folded into B on export), and the layer has its own two
 LayerNorms. A reader may merge `W + B A` once, at load, or apply it aside of the INT8 product.
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Train the adapted encoder: low-rank upper layers, several heads, sentences read in context.
+"""Train the adapted encoder: low-rank additions, several heads, sentences read in context.
 
     python tools/train/adapter/train.py --model-dir DIR --data ../shared/data/labelled \\
         --entries data/journal-train/train-*.jsonl [--epochs 6] [--out target/adapter.pt]
 
-Our entries are split by voice: the voices of folds 0 and 1 are for choosing the epoch and for calibration, never trained on.
+Our entries are split by voice: the voices of fold 1 of ten are for choosing the epoch and for calibration, never trained on.
 Of the clear sets folds 0 and 1 of ten are never trained on. `model.py` says what is computed.
 """
 
@@ -79,12 +79,12 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--entries", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--first-layer", type=int, default=2)
+    parser.add_argument("--first-layer", type=int, default=0)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--batch-tokens", type=int, default=2000)
-    parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--goemotions", type=int, default=8000)
-    parser.add_argument("--watch-every", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--goemotions", type=int, default=12000)
+    parser.add_argument("--watch-every", type=int, default=24)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--out", type=pathlib.Path, default=HERE.parents[2] / "target/adapter.pt")
