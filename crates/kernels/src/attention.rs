@@ -226,11 +226,11 @@ impl Head<'_> {
         for part in row.chunks_exact(S::LANES) {
             max = s.max(max, s.load(part));
         }
-        let max = s.splat(s.max_lane(max));
-        let scale = s.splat(std::f32::consts::LOG2_E / (self.width as f32).sqrt());
+        let scale = std::f32::consts::LOG2_E / (self.width as f32).sqrt();
+        let (shift, scale) = (s.splat(-s.max_lane(max) * scale), s.splat(scale));
         let mut sum = s.splat(0.0);
         for part in row.chunks_exact_mut(S::LANES) {
-            let e = exp2(s, s.mul(s.sub(s.load(part), max), scale));
+            let e = exp2(s, s.fma(s.load(part), scale, shift));
             sum = s.add(sum, e);
             s.store(e, part);
         }

@@ -38,8 +38,11 @@ pub(crate) trait Simd: Copy {
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// To the nearest integer, ties to even, for magnitudes below 2^22.
     fn round(self, a: Self::F) -> Self::F;
-    /// `a * 2^n` for integral `n` in `-126..=127`.
-    fn scale_by_power(self, a: Self::F, n: Self::F) -> Self::F;
+    /// `x`, in `-126..=127`, as its distance to the nearest integer and that integer in a form for
+    /// [`times_power`](Simd::times_power).
+    fn split_power(self, x: Self::F) -> (Self::F, Self::F);
+    /// `a` times two to the `power` that [`split_power`](Simd::split_power) gave, for `a` in `0.5..2`.
+    fn times_power(self, a: Self::F, power: Self::F) -> Self::F;
     fn sum_lanes(self, a: Self::F) -> f32;
     fn max_lane(self, a: Self::F) -> f32;
     fn min_lane(self, a: Self::F) -> f32;

@@ -6,6 +6,10 @@ use super::Simd;
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar;
 
+/// Adding and taking away 1.5 · 2^23 leaves no room for a fraction. What is rounded here is below 2^22;
+/// `round_ties_even` would be a call into the C library on x86-64 without SSE4.1.
+const ROUNDER: f32 = 12_582_912.0;
+
 #[inline(always)]
 fn zip(a: [f32; 4], b: [f32; 4], f: impl Fn(f32, f32) -> f32) -> [f32; 4] {
     std::array::from_fn(|i| f(a[i], b[i]))
@@ -71,15 +75,18 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn round(self, a: Self::F) -> Self::F {
-        // Adding and taking away 1.5 · 2^23 leaves no room for a fraction. What is rounded here is below
-        // 2^22; `round_ties_even` would be a call into the C library on x86-64 without SSE4.1.
-        const ROUNDER: f32 = 12_582_912.0;
         a.map(|x| (x + ROUNDER) - ROUNDER)
     }
     #[inline(always)]
-    fn scale_by_power(self, a: Self::F, n: Self::F) -> Self::F {
-        zip(a, n, |a, n| {
-            a * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    fn split_power(self, x: Self::F) -> (Self::F, Self::F) {
+        let power = x.map(|x| x + ROUNDER);
+        (zip(x, power, |x, power| x - (power - ROUNDER)), power)
+    }
+    #[inline(always)]
+    fn times_power(self, a: Self::F, power: Self::F) -> Self::F {
+        // The low bits of a float near 1.5 · 2^23 are its integer, and belong into the exponent.
+        zip(a, power, |a, power| {
+            f32::from_bits(a.to_bits().wrapping_add(power.to_bits() << 23))
         })
     }
     #[inline(always)]

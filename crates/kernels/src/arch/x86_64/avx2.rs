@@ -90,10 +90,17 @@ impl Simd for Avx2 {
         unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
     }
     #[inline(always)]
-    fn scale_by_power(self, a: __m256, n: __m256) -> __m256 {
+    fn split_power(self, x: __m256) -> (__m256, __m256) {
+        // Near 1.5 · 2^23 there is no room for a fraction, and the low bits are the integer.
+        let rounder = self.splat(12_582_912.0);
+        let power = self.add(x, rounder);
+        (self.sub(x, self.sub(power, rounder)), power)
+    }
+    #[inline(always)]
+    fn times_power(self, a: __m256, power: __m256) -> __m256 {
         unsafe {
-            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-            _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
+            let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(power));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent))
         }
     }
     #[inline(always)]

@@ -87,8 +87,13 @@ impl Simd for Avx512Vnni {
         unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
     }
     #[inline(always)]
-    fn scale_by_power(self, a: __m512, n: __m512) -> __m512 {
-        unsafe { _mm512_scalef_ps(a, n) }
+    fn split_power(self, x: __m512) -> (__m512, __m512) {
+        let power = self.round(x);
+        (self.sub(x, power), power)
+    }
+    #[inline(always)]
+    fn times_power(self, a: __m512, power: __m512) -> __m512 {
+        unsafe { _mm512_scalef_ps(a, power) }
     }
     #[inline(always)]
     fn sum_lanes(self, a: __m512) -> f32 {

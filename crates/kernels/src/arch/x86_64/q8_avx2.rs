@@ -115,7 +115,7 @@ unsafe fn run_tile<const HEIGHT: usize>(
                 let mut v =
                     _mm256_add_ps(total[i][half], _mm256_loadu_ps(bias.as_ptr().add(half * 8)));
                 if job.then == Activation::Gelu {
-                    v = math::gelu(simd, v);
+                    v = math::gelu_for_bytes(simd, v);
                 }
                 _mm256_storeu_ps(row.as_mut_ptr().add(half * 8), v);
             }

@@ -193,7 +193,7 @@ unsafe fn run_tile<const HEIGHT: usize, const WIDTH: usize, const GROUPED: bool>
                 }
                 v = _mm512_add_ps(v, bias);
                 if job.then == Activation::Gelu {
-                    v = math::gelu(simd, v);
+                    v = math::gelu_for_bytes(simd, v);
                 }
                 let at = column - job.panels.start * PANEL;
                 let out = &mut job.out.row(first + i)[at..at + count];
