@@ -25,10 +25,12 @@ pub enum Error {
         home: PathBuf,
     },
     /// Something would have replaced a journal without being told to.
-    #[error("{} already holds a journal; nothing was changed; `companion backup restore FILE --replace` saves it first, then replaces it", .home.display())]
+    #[error("{} already holds {holds}; nothing was changed; `companion backup restore FILE --replace` saves it first, then replaces it", .home.display())]
     HomeNotEmpty {
         /// The home in question.
         home: PathBuf,
+        /// What would have been replaced: `a journal`, or a key file alone.
+        holds: &'static str,
     },
     /// The passphrase does not open this vault (the vault itself is intact).
     #[error(

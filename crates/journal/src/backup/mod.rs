@@ -150,18 +150,33 @@ pub fn verify(file: &Path, secret: Option<&Secret>) -> Result<Verified> {
 /// Puts a backup back into `home`: an empty one, or with `replace` one that is backed up first, as it is.
 ///
 /// Every digest is checked before anything is touched, and nobody else may have the journal open.
+///
+/// A backup made without its key file is opened by the `journal.key` that lies in `home`, which stays there; one that
+/// does not fit is a reason to refuse, not to be removed. A key file that the backup has no use for makes a home
+/// count as not empty.
 pub fn restore(file: &Path, home: &Home, replace: bool) -> Result<Restored> {
     let (manifest, mut content) = container::open(file)?;
     home.prepare()?;
     let _alone = HomeLock::alone_now(home, "restore")?;
-    let occupied = home.exists() || home.database().exists();
-    if occupied && !replace {
-        return Err(Error::HomeNotEmpty {
+    let refuse = |occupied: bool, holds| match occupied && !replace {
+        true => Err(Error::HomeNotEmpty {
             home: home.path().into(),
-        });
-    }
+            holds,
+        }),
+        false => Ok(()),
+    };
+    let journal_here = home.exists() || home.database().exists();
+    refuse(journal_here, "a journal")?;
     let staging = Staging::beside(&home.database())?;
     container::extract(file, &manifest, &mut content, staging.0.path())?;
+    let key_here = home.key_file().exists();
+    let key_fits = key_here && vault::key_file_opens(home, &Home::at(staging.0.path()));
+    if keeps_key(&manifest) && !key_fits && (key_here || journal_here) {
+        return Err(key_wanted(file, home, &manifest));
+    }
+    // A key file that this backup does not need may be the only copy of what opens another.
+    let occupied = journal_here || (key_here && !key_fits);
+    refuse(occupied, "a key file, journal.key")?;
     let automatic_backup = occupied.then(|| copy_unopened(home)).transpose()?;
     put_in_place(home, staging.0.path(), &manifest)?;
     Ok(Restored {
@@ -262,13 +277,37 @@ pub(crate) fn snapshot(db: &Connection, into: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether the backup is of use only with a key file kept elsewhere, so that one in the home must stay.
+fn keeps_key(manifest: &Manifest) -> bool {
+    manifest.protection == Protection::KeyFile && !manifest.holds_key
+}
+
+fn key_wanted(file: &Path, home: &Home, manifest: &Manifest) -> Error {
+    let here = match home.key_file() {
+        path if path.exists() => format!("{} is not that one", path.display()),
+        path => format!("{} is not there", path.display()),
+    };
+    Error::Backup {
+        path: file.into(),
+        reason: format!(
+            "it was made without the key file that opens it, the one that journal {} had on {}, and {here}; \
+             nothing was changed; put that journal.key into an empty directory and restore there with --home DIR",
+            manifest.journal,
+            manifest.created.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+    }
+}
+
 fn put_in_place(home: &Home, from: &Path, manifest: &Manifest) -> Result<()> {
-    for path in [
+    let mut stale = vec![
         home.wal(),
         home.path().join("journal.db-shm"),
-        home.key_file(),
         home.vault_previous(),
-    ] {
+    ];
+    if !keeps_key(manifest) {
+        stale.push(home.key_file());
+    }
+    for path in stale {
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove", &path, e));

@@ -180,3 +180,69 @@ fn names_that_lead_out_of_the_home_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_key_file_kept_beside_a_backup_without_it_opens_what_is_restored() {
+    let (dir, home, journal) = journal_with(&["one"]);
+    let file = dir.path().join("b");
+    create(&journal, &file, false).unwrap();
+    drop(journal);
+    let key = fs::read(home.key_file()).unwrap();
+    let other = Home::at(dir.path().join("other"));
+    other.prepare().unwrap();
+    fs::write(other.key_file(), &key).unwrap();
+    restore(&file, &other, false).unwrap();
+    restore(&file, &home, true).unwrap();
+    for home in [&home, &other] {
+        assert_eq!(fs::read(home.key_file()).unwrap(), key);
+        let back = Journal::open(home, &Secret::None).unwrap();
+        assert_eq!(back.count(&Filter::default()).unwrap(), 1);
+    }
+}
+
+#[test]
+fn a_key_file_that_does_not_open_the_backup_is_neither_removed_nor_overlooked() {
+    let (dir, home, journal) = journal_with(&["one"]);
+    let (without, with) = (dir.path().join("without"), dir.path().join("with"));
+    create(&journal, &without, false).unwrap();
+    create(&journal, &with, true).unwrap();
+    let (_other_dir, other, other_journal) = journal_with(&["another"]);
+    drop(other_journal);
+    let whole = fs::read(other.key_file()).unwrap();
+    let error = restore(&without, &other, true).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("the one that journal {} had on", journal.uid())),
+        "{error}"
+    );
+    assert!(
+        error.contains("is not that one; nothing was changed"),
+        "{error}"
+    );
+    assert_eq!(fs::read(other.key_file()).unwrap(), whole);
+    assert_eq!(
+        Journal::open(&other, &Secret::None)
+            .unwrap()
+            .count(&Filter::default())
+            .unwrap(),
+        1
+    );
+    // A key file alone may be all that opens another backup.
+    let alone = Home::at(dir.path().join("alone"));
+    alone.prepare().unwrap();
+    fs::write(alone.key_file(), &whole).unwrap();
+    assert!(matches!(
+        restore(&without, &alone, false),
+        Err(Error::Backup { .. })
+    ));
+    assert!(matches!(
+        restore(&with, &alone, false),
+        Err(Error::HomeNotEmpty { .. })
+    ));
+    assert_eq!(fs::read(alone.key_file()).unwrap(), whole);
+    let kept = restore(&with, &alone, true).unwrap().automatic_backup;
+    assert!(kept.is_some(), "the key file was replaced without a copy");
+    assert_eq!(
+        fs::read(alone.key_file()).unwrap(),
+        fs::read(home.key_file()).unwrap()
+    );
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Unusable, VERSION, Vault, Wrapping};
+use super::{Protection, Unusable, VERSION, Vault, Wrapping};
 use crate::home::{sync_dir, write_atomically};
 use crate::secret::{Key, hex, unhex};
 use crate::{Error, Home, Result};
@@ -139,6 +139,15 @@ pub(super) fn read_key_file(home: &Home) -> Result<Key> {
         path,
         reason: reason.into(),
     })
+}
+
+/// Whether the key file in `keys` opens the vault in `home`.
+pub(crate) fn key_file_opens(keys: &Home, home: &Home) -> bool {
+    let (Ok(key), Ok(found)) = (read_key_file(keys), read(home)) else {
+        return false;
+    };
+    found.vault.protection() == Protection::KeyFile
+        && found.vault.open(&Wrapping::KeyFile(key)).is_some()
 }
 
 fn parse_key_file(text: &str) -> std::result::Result<Key, &'static str> {
