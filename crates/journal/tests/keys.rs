@@ -115,6 +115,45 @@ fn changing_the_passphrase_rewrites_only_the_vault_and_the_old_one_opens_no_copy
 }
 
 #[test]
+fn the_key_in_an_automatic_backup_opens_nothing_written_after_a_passphrase_was_set() {
+    let (dir, home, mut journal) = fresh();
+    let entry = |text: &str| NewEntry::new(text, at("2026-03-01T22:10[UTC]"));
+    journal.add(entry("before")).unwrap();
+    assert_eq!(
+        journal.backups_with_key().unwrap(),
+        [] as [std::path::PathBuf; 0]
+    );
+    let file = dir.path().join("own");
+    backup::create(&journal, &file, true).unwrap();
+    drop(journal);
+    let automatic = backup::restore(&file, &home, true)
+        .unwrap()
+        .automatic_backup
+        .unwrap();
+    let mut journal = Journal::open(&home, &Secret::None).unwrap();
+    let new = Secret::passphrase("new");
+    journal.change_passphrase(&new).unwrap();
+    journal.add(entry("after")).unwrap();
+    assert_eq!(
+        journal.backups_with_key().unwrap(),
+        std::slice::from_ref(&automatic)
+    );
+    drop(journal);
+    assert!(!home.key_file().exists());
+    let thief = Home::at(dir.path().join("thief"));
+    backup::restore(&automatic, &thief, false).unwrap();
+    fs::copy(home.database(), thief.database()).unwrap();
+    assert!(matches!(
+        Journal::open(&thief, &Secret::None),
+        Err(Error::DatabaseDamaged { .. })
+    ));
+    let journal = Journal::open(&home, &new).unwrap();
+    assert_eq!(journal.count(&Filter::default()).unwrap(), 2);
+    drop(journal);
+    assert!(fsck::check(&home, &new).unwrap().is_clean());
+}
+
+#[test]
 fn rekeying_encrypts_every_page_anew_and_keeps_every_entry() {
     let (_dir, home, mut journal) = fresh();
     let entries = (0..60).map(|i| {

@@ -45,6 +45,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             context.out.note(
                 "the passphrase is set; backups made before still open with what locked them then",
             );
+            for file in journal.backups_with_key()? {
+                context.out.warn(format!(
+                    "{} can still be read without the passphrase; delete it when you do not need it",
+                    file.display()
+                ));
+            }
         }
         Action::Remove => {
             journal.change_passphrase(&Secret::None)?;

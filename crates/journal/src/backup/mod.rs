@@ -202,6 +202,24 @@ pub(crate) fn automatic(home: &Home, key: &Key, name: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// The home's own backups that hold a key file, or of which nobody can tell.
+pub(crate) fn with_key(home: &Home) -> Result<Vec<PathBuf>> {
+    let dir = home.backups();
+    let listed = match fs::read_dir(&dir).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
+        Ok(listed) => listed,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("list", &dir, e)),
+    };
+    let mut files: Vec<PathBuf> = listed
+        .iter()
+        .map(fs::DirEntry::path)
+        .filter(|path| path.is_file())
+        .filter(|path| container::open(path).map_or(true, |(manifest, _)| manifest.holds_key))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
 /// A backup of the files as they lie there, whatever state they are in. Nobody may be writing.
 fn copy_unopened(home: &Home) -> Result<PathBuf> {
     let file = automatic_name(home, "before-restore")?;

@@ -1,18 +1,22 @@
 //! Changing what locks the journal.
 
+use std::path::PathBuf;
+
 use zeroize::Zeroizing;
 
 use super::Journal;
 use crate::home::HomeLock;
 use crate::secret::Key;
 use crate::vault::{self, Cost, Vault, Wrapping};
-use crate::{Protection, Result, Secret};
+use crate::{Protection, Result, Secret, backup};
 
 impl Journal {
     /// Locks the journal with another secret. Only the vault is rewritten, so this takes the same time however much
     /// is stored. From then on the old secret opens nothing here; copies and backups made before still open with it.
     ///
-    /// With [`Secret::None`] the journal gets a key file; one that has a key file keeps it.
+    /// With [`Secret::None`] the journal gets a key file; one that has a key file keeps it. Where the home's own
+    /// backups hold the key file that is given up here ([`Journal::backups_with_key`]), they hold the data key of this
+    /// journal for everybody, so it gets a new one in the same step and every page is encrypted again.
     pub fn change_passphrase(&mut self, new: &Secret) -> Result<()> {
         self.must_be_writable()?;
         self.with_lock("change the passphrase", |journal| {
@@ -22,8 +26,21 @@ impl Journal {
                 }
                 _ => Wrapping::fresh(new, Cost::default())?,
             };
-            journal.rewrap(&wrapping)
+            let gives_up_key_file = journal.protection == Protection::KeyFile
+                && wrapping.protection() == Protection::Passphrase;
+            if !gives_up_key_file || journal.backups_with_key()?.is_empty() {
+                return journal.rewrap(&wrapping);
+            }
+            journal.encrypt_anew(&wrapping)?;
+            journal.protection = wrapping.protection();
+            vault::remove_key_file(&journal.home)
         })
+    }
+
+    /// The files among the home's automatic backups that hold a key file: whoever has one reads what is in it without
+    /// any passphrase. A file that cannot be read as a backup is among them, since nobody can tell what it holds.
+    pub fn backups_with_key(&self) -> Result<Vec<PathBuf>> {
+        backup::with_key(&self.home)
     }
 
     pub(super) fn rewrap(&mut self, wrapping: &Wrapping) -> Result<()> {
@@ -44,14 +61,19 @@ impl Journal {
         self.must_be_writable()?;
         self.with_lock("re-encrypt the journal", |journal| {
             let unlocked = vault::unlock(&journal.home, current)?;
-            let new = Key::random()?;
-            let both = Vault::seal(&journal.uid, &unlocked.wrapping, &[&journal.key, &new])?;
-            vault::write_with_key(&journal.home, &both, &unlocked.wrapping)?;
-            journal.encrypt_pages(&new)?;
-            journal.key = new;
-            let one = Vault::seal(&journal.uid, &unlocked.wrapping, &[&journal.key])?;
-            vault::write_with_key(&journal.home, &one, &unlocked.wrapping)
+            journal.encrypt_anew(&unlocked.wrapping)
         })
+    }
+
+    /// A new data key under `wrapping`, and every page under it.
+    fn encrypt_anew(&mut self, wrapping: &Wrapping) -> Result<()> {
+        let new = Key::random()?;
+        let both = Vault::seal(&self.uid, wrapping, &[&self.key, &new])?;
+        vault::write_with_key(&self.home, &both, wrapping)?;
+        self.encrypt_pages(&new)?;
+        self.key = new;
+        let one = Vault::seal(&self.uid, wrapping, &[&self.key])?;
+        vault::write_with_key(&self.home, &one, wrapping)
     }
 
     pub(super) fn encrypt_pages(&mut self, new: &Key) -> Result<()> {
