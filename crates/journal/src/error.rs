@@ -147,6 +147,14 @@ pub enum Error {
         /// What was to be done.
         action: &'static str,
     },
+    /// Another process changed the key or restored a backup just before this one had the journal for itself.
+    #[error(
+        "another Companion changed what locks this journal a moment ago, so nothing was done; {action} again"
+    )]
+    ChangedMeanwhile {
+        /// What was to be done.
+        action: &'static str,
+    },
     /// No entry has this id.
     #[error("there is no entry {0}; `companion list` shows the ids")]
     NoEntry(EntryId),

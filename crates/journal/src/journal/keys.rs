@@ -1,5 +1,7 @@
 //! Changing what locks the journal.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -8,7 +10,27 @@ use super::Journal;
 use crate::home::HomeLock;
 use crate::secret::Key;
 use crate::vault::{self, Cost, Vault, Wrapping};
-use crate::{Protection, Result, Secret, backup};
+use crate::{Error, Home, Protection, Result, Secret, backup};
+
+/// Which vault and which database file a journal was opened with: what may not change under it.
+#[derive(PartialEq)]
+pub(super) struct Opened {
+    vault: Vault,
+    /// Device and number of the database file; a restore puts another one in its place.
+    database: (u64, u64),
+}
+
+impl Opened {
+    /// As they are on the disk.
+    pub(super) fn now(home: &Home) -> Result<Opened> {
+        let path = home.database();
+        let meta = fs::metadata(&path).map_err(|e| Error::io("look at", &path, e))?;
+        Ok(Opened {
+            vault: vault::read(home)?.vault,
+            database: (meta.dev(), meta.ino()),
+        })
+    }
+}
 
 impl Journal {
     /// Locks the journal with another secret. Only the vault is rewritten, so this takes the same time however much
@@ -95,12 +117,90 @@ impl Journal {
     ) -> Result<()> {
         // The lock is one per open file: the shared one has to go before it can be had alone.
         drop(std::mem::replace(&mut self.lock, HomeLock::none()));
+        #[cfg(test)]
+        tests::between_locks();
         let done = HomeLock::alone_now(&self.home, action).and_then(|alone| {
-            let done = work(self);
+            // Without any lock a moment ago: sealing a key that no longer opens the pages would lose them all.
+            if Opened::now(&self.home)? != self.opened {
+                return Err(Error::ChangedMeanwhile { action });
+            }
+            let done = work(self).and_then(|()| {
+                self.opened = Opened::now(&self.home)?;
+                Ok(())
+            });
             drop(alone);
             done
         });
         self.lock = HomeLock::shared(&self.home)?;
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::{Filter, Journal, NewEntry};
+
+    thread_local! {
+        static HOOK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    /// Called where for a moment nobody holds the lock: what another process may do just then.
+    pub(super) fn between_locks() {
+        if let Some(hook) = HOOK.take() {
+            hook();
+        }
+    }
+
+    fn written() -> (tempfile::TempDir, Home, Journal) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().join("home"));
+        let mut journal = Journal::create(&home, &Secret::None).unwrap();
+        let when = "2026-03-01T22:10[UTC]".parse().unwrap();
+        journal.add(NewEntry::new("one heron", when)).unwrap();
+        (dir, home, journal)
+    }
+
+    fn refused_and_whole(home: &Home, done: Result<()>) {
+        assert!(
+            matches!(done, Err(Error::ChangedMeanwhile { .. })),
+            "{done:?}"
+        );
+        let journal = Journal::open(home, &Secret::None).unwrap();
+        assert_eq!(journal.count(&Filter::default()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_key_changed_by_another_between_two_locks_is_not_sealed_over() {
+        for change in [
+            |journal: &mut Journal| journal.change_passphrase(&Secret::None),
+            |journal: &mut Journal| journal.rekey(&Secret::None),
+        ] {
+            let (_dir, home, mut journal) = written();
+            let theirs = home.clone();
+            HOOK.set(Some(Box::new(move || {
+                let mut other = Journal::open(&theirs, &Secret::None).unwrap();
+                other.rekey(&Secret::None).unwrap();
+            })));
+            let done = change(&mut journal);
+            drop(journal);
+            refused_and_whole(&home, done);
+        }
+    }
+
+    #[test]
+    fn a_database_restored_by_another_between_two_locks_is_not_left_without_its_key() {
+        let (dir, home, mut journal) = written();
+        let file = dir.path().join("backup");
+        backup::create(&journal, &file, true).unwrap();
+        let theirs = home.clone();
+        HOOK.set(Some(Box::new(move || {
+            backup::restore(&file, &theirs, true).unwrap();
+        })));
+        let done = journal.rekey(&Secret::None);
+        drop(journal);
+        refused_and_whole(&home, done);
     }
 }

@@ -31,6 +31,7 @@ pub struct Journal {
     uid: String,
     key: Key,
     protection: Protection,
+    opened: keys::Opened,
     read_only: bool,
     notices: Vec<Notice>,
     clock: fn() -> Timestamp,

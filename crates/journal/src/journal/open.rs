@@ -5,6 +5,7 @@ use std::fs;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::keys::Opened;
 use super::{Journal, Notice};
 use crate::db::{self, Mode};
 use crate::home::{HomeLock, sync_dir, write_atomically};
@@ -113,12 +114,14 @@ impl Journal {
             unlocked.vault.journal().to_owned(),
             unlocked.vault.protection(),
         );
+        let opened = Opened::now(home)?;
         Ok(Journal {
             db,
             home: home.clone(),
             uid,
             key,
             protection,
+            opened,
             read_only,
             notices,
             clock: Timestamp::now,
