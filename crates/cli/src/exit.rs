@@ -133,7 +133,11 @@ fn of_journal(error: &journal::Error) -> Exit {
         | E::DatabaseDamaged { .. }
         | E::NewerSchema { .. }
         | E::Backup { .. } => Exit::Damaged,
-        E::ReadOnly { .. } | E::DiskFull | E::Busy { .. } | E::InUse { .. } => Exit::CannotWrite,
+        E::ReadOnly { .. }
+        | E::DiskFull
+        | E::Busy { .. }
+        | E::InUse { .. }
+        | E::ChangedMeanwhile { .. } => Exit::CannotWrite,
         E::AlreadyExists { .. }
         | E::HomeNotEmpty { .. }
         | E::PassphraseNotUsed

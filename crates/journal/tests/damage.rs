@@ -256,6 +256,36 @@ fn a_damaged_vault_is_recovered_from_its_previous_copy_with_a_message() {
 }
 
 #[test]
+fn a_second_copy_of_the_vault_that_is_no_copy_is_reported_and_mended() {
+    let (_dir, home) = written(6);
+    let vault = fs::read(home.vault()).unwrap();
+    let (_other_dir, other, _journal) = fresh();
+    let old = fs::read(other.vault()).unwrap();
+    for (damage, said) in [
+        (&b"x"[..], "is damaged (not a vault: "),
+        (
+            &old,
+            "differs from vault.json, so an old secret may open it",
+        ),
+    ] {
+        fs::write(home.vault_previous(), damage).unwrap();
+        let problems = fsck::check(&home, &Secret::None).unwrap().problems;
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}")
+        };
+        assert!(
+            problem.starts_with("vault.json.previous, the second copy of the key, ")
+                && problem.contains(said)
+                && problem.ends_with("; opening the journal makes it equal to vault.json"),
+            "{problem}"
+        );
+        drop(Journal::open(&home, &Secret::None).unwrap());
+        assert_eq!(fs::read(home.vault_previous()).unwrap(), vault);
+        assert!(fsck::check(&home, &Secret::None).unwrap().is_clean());
+    }
+}
+
+#[test]
 fn a_vault_damaged_in_both_copies_is_not_called_a_wrong_passphrase() {
     let (_dir, home) = written(6);
     flip(&home.vault(), 300);

@@ -63,7 +63,7 @@ pub fn check(home: &Home, secret: &Secret) -> Result<Report> {
     let alone = HomeLock::alone_now(home, "check")?;
     let pages = Pages::open(home, &unlocked.keys)?;
     let scan = scan::scan(&pages)?;
-    let mut problems = vault_problems(home, unlocked.recovered.as_deref());
+    let mut problems = vault_problems(home, &unlocked);
     if pages.ragged > 0 {
         problems.push(format!(
             "the database ends in the middle of a page ({} bytes of it)",
@@ -135,16 +135,19 @@ fn lost_sentence(scan: &scan::Scan) -> String {
     )
 }
 
-fn vault_problems(home: &Home, recovered: Option<&str>) -> Vec<String> {
+fn vault_problems(home: &Home, unlocked: &vault::Unlocked) -> Vec<String> {
     let mut problems = Vec::new();
-    if let Some(reason) = recovered {
+    if let Some(reason) = &unlocked.recovered {
         problems.push(format!("vault.json is damaged ({reason}); opening the journal puts its previous copy in its place"));
-    }
-    if !home.vault_previous().exists() {
+    } else if !home.vault_previous().exists() {
         problems.push(
             "vault.json.previous, the second copy of the key, is missing; copy vault.json to it"
                 .into(),
         );
+    } else if let Some(trouble) = vault::second_copy_trouble(home, &unlocked.vault) {
+        problems.push(format!(
+            "vault.json.previous, the second copy of the key, {trouble}; opening the journal makes it equal to vault.json"
+        ));
     }
     problems
 }

@@ -100,8 +100,9 @@ impl Journal {
                 reason: reason.clone(),
             });
         }
-        if !home.vault_previous().exists() {
-            // A second copy costs nothing and is wanted only once; without one there is still the first.
+        if vault::second_copy_trouble(home, &unlocked.vault).is_some() {
+            // Missing, damaged, or left with an old secret by a crash. Where it cannot be written there is still
+            // the first copy.
             let _ = write_atomically(&home.vault_previous(), &unlocked.vault.to_json());
         }
         let (mut db, key, read_only) = open_database(home, &unlocked, &mut notices)?;

@@ -56,6 +56,17 @@ pub(crate) fn read(home: &Home) -> Result<Found> {
     }
 }
 
+/// What keeps `vault.json.previous` from being an equal copy of `vault`, if anything does.
+pub(crate) fn second_copy_trouble(home: &Home, vault: &Vault) -> Option<String> {
+    match load(&home.vault_previous()) {
+        Ok(Ok(copy)) if copy == *vault => None,
+        Ok(Ok(_)) => Some("differs from vault.json, so an old secret may open it".into()),
+        Ok(Err(Unusable::Damaged(reason))) => Some(format!("is damaged ({reason})")),
+        Ok(Err(Unusable::Newer(version))) => Some(format!("has the newer format {version}")),
+        Err(error) => Some(format!("cannot be used: {error}")),
+    }
+}
+
 fn load(path: &Path) -> Result<std::result::Result<Vault, Unusable>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Vault::parse(&bytes)),

@@ -50,7 +50,7 @@ use sha2::{Digest, Sha256};
 use crate::secret::{Key, hex, unhex};
 use crate::{Error, Home, Result};
 
-pub(crate) use file::{key_file_opens, read, remove_key_file, write_with_key};
+pub(crate) use file::{key_file_opens, read, remove_key_file, second_copy_trouble, write_with_key};
 pub(crate) use seal::{Cost, Wrapping};
 
 const FORMAT: &str = "companion-vault";
