@@ -125,8 +125,9 @@ fn real(name: &str) -> Option<Encoder> {
         .then(|| Encoder::open(&folder, &options).unwrap())
 }
 
-/// INT8 moves a probability by at most this on the fixture; f32 differs by the order of sums only.
-const SLACK: [(&str, f32); 2] = [("minilm", 1e-3), ("minilm-int8", 0.15)];
+/// How far a probability may be from the training tool's. f32 differs by the order of sums only (2e-6 was measured with
+/// the first asset); INT8 by the base's rounding (0.04 at most in sentiment, 0.07 in a theme, 0.02 in valence).
+const SLACK: [(&str, f32); 2] = [("minilm", 1e-4), ("minilm-int8", 0.1)];
 
 #[test]
 fn entries_are_read_as_the_training_tool_reads_them() {

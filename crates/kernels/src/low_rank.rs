@@ -74,8 +74,11 @@ impl Op for AddMatMul<'_, '_> {
 #[inline(always)]
 fn tile<S: Simd>(s: S, x: [&[f32]; ROWS], w: &[f32], n: usize, column: usize) -> [[S::F; 2]; ROWS] {
     let mut sums = [[s.splat(0.0); 2]; ROWS];
-    for (i, w) in w.chunks_exact(n).enumerate() {
-        let w = &w[column..][..2 * S::LANES];
+    // Of one length that the compiler sees, so that it checks no index of `x` in the loop.
+    let k = x[0].len();
+    let x = x.map(|x| &x[..k]);
+    for i in 0..k {
+        let w = &w[i * n + column..][..2 * S::LANES];
         let (low, high) = (s.load(w), s.load(&w[S::LANES..]));
         for (sums, x) in sums.iter_mut().zip(x) {
             let x = s.splat(x[i]);

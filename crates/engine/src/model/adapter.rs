@@ -2,8 +2,8 @@
 //!
 //! Each linear map becomes `y = W x + b + B (A x)` (Hu et al. 2021, "LoRA"), and each layer has norms of its own. The
 //! base weights stay as they are, INT8 included: the addition is computed aside, in f32. Merging `W + B A` at load
-//! would save its time in the forward pass, but costs a second copy of the layers, a second rounding to INT8, and a
-//! good part of a second at every start; see decision 9.
+//! would save its time in the forward pass, but costs a second copy of the layers, a second rounding to INT8, and
+//! unpacking and packing every weight of them at every start; see decision 9.
 //!
 //! Tensors, f16 or f32, for each layer `N` from `first` on, with `r` the rank:
 //!
