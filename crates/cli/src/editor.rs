@@ -66,6 +66,9 @@ pub(crate) fn edit<T>(
 }
 
 /// What keeps well-known editors from writing copies of the text beside it or into home.
+///
+/// vim runs `-c` after the person's vimrc and before the first write, so `set undofile` and
+/// `set backup` there do not win. `viminfo` is nvim's `shada` as well, by its old name.
 fn private_options(program: &str) -> &'static [&'static str] {
     match Path::new(program)
         .file_name()
@@ -75,8 +78,8 @@ fn private_options(program: &str) -> &'static [&'static str] {
             "-n",
             "-i",
             "NONE",
-            "--cmd",
-            "set nobackup nowritebackup noundofile noswapfile viminfo= shada=",
+            "-c",
+            "set nobackup nowritebackup noundofile noswapfile viminfo= patchmode=",
         ],
         _ => &[],
     }
@@ -195,6 +198,21 @@ mod tests {
         let mut left = String::new();
         std::io::Read::read_to_string(&mut &kept, &mut left).unwrap();
         assert_eq!(left, "\0".repeat(6));
+    }
+
+    #[test]
+    fn vim_is_told_to_keep_copies_off_after_its_vimrc() {
+        for program in ["vim", "/usr/bin/vim", "nvim"] {
+            let options = private_options(program);
+            assert_eq!(options[..4], ["-n", "-i", "NONE", "-c"], "{program}");
+            for setting in ["nobackup", "nowritebackup", "noundofile", "noswapfile"] {
+                assert!(options[4].split(' ').any(|word| word == setting));
+            }
+            assert!(!options[4].contains("shada"), "vim knows no such option");
+        }
+        for program in ["nano", "emacs", "code", "/opt/vim/edit"] {
+            assert!(private_options(program).is_empty(), "{program}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod changing;
+mod editor;
 mod finding;
 mod hostile;
 mod keeping;
