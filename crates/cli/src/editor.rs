@@ -13,7 +13,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::input;
 
 /// The editor to use: `--editor`'s value, the configuration, `VISUAL`, `EDITOR`.
@@ -28,8 +28,9 @@ pub(crate) fn chosen(configured: &str) -> Option<String> {
         .find(|command| !command.trim().is_empty())
 }
 
-/// Opens `text` in `editor` and hands what was saved there to `save`. If `save` fails, the file stays
-/// in memory and the error names it: what was written is not lost.
+/// Opens `text` in `editor` and hands what was saved there to `save`. If `save` fails, or the editor
+/// does after it changed the file, the file stays in memory and the error names it: what was written
+/// is not lost.
 pub(crate) fn edit<T>(
     editor: &str,
     text: &str,
@@ -50,19 +51,35 @@ pub(crate) fn edit<T>(
             ))
         })?;
     if !status.success() {
-        return Err(Failure::usage(format!(
-            "the editor {editor:?} ended with {status}; nothing was changed"
-        ))
+        let left = fs::read(&file.path).unwrap_or_default();
+        return Err(if left.is_empty() || left == text.as_bytes() {
+            Failure::usage(format!(
+                "the editor {editor:?} ended with {status}; nothing was changed"
+            ))
+        } else {
+            // It may have been killed after an hour of writing.
+            Failure::new(
+                Exit::Failed,
+                format!(
+                    "the editor {editor:?} ended with {status}; {}",
+                    not_saved(&file.keep())
+                ),
+            )
+        }
         .into());
     }
     let saved = input::file_text(&file.path, input::MAX_ENTRY_BYTES).and_then(save);
     saved.map_err(|error| {
-        let place = file.keep();
-        error.context(format!(
-            "what you wrote is not saved; it is still in {} (in memory, until this computer restarts)",
-            place.display()
-        ))
+        error.context(not_saved(&file.keep()))
     })
+}
+
+/// Where the text is that did not become an entry.
+fn not_saved(place: &Path) -> String {
+    format!(
+        "what you wrote is not saved; it is still in {} (in memory, until this computer restarts)",
+        place.display()
+    )
 }
 
 /// What keeps well-known editors from writing copies of the text beside it or into home.

@@ -1,6 +1,7 @@
 //! Writing in one's own editor: what becomes of the text when all goes well, and when it does not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::person::Person;
@@ -12,6 +13,14 @@ fn has_memory() -> bool {
         eprintln!("skipped: there is no /dev/shm here");
     }
     there
+}
+
+/// A program that the person has made their editor.
+fn script(person: &Person, text: &str) -> PathBuf {
+    let path = person.dir.path().join("editor.sh");
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path
 }
 
 /// Every file below `folder` but the journal's own.
@@ -58,4 +67,63 @@ fn vim_writes_no_copy_whatever_its_vimrc_says() {
     );
     assert!(!run.stdout.contains("E518"), "{run:#?}");
     assert_eq!(files(&kept), Vec::<PathBuf>::new());
+}
+
+/// The file that a message says the text is still in.
+fn place(message: &str) -> PathBuf {
+    let (_, rest) = message.split_once("it is still in ").expect(message);
+    PathBuf::from(rest.split_once(" (in memory").expect(message).0)
+}
+
+#[test]
+fn an_editor_that_is_killed_leaves_what_was_written() {
+    if !has_memory() {
+        return;
+    }
+    let person = Person::with(&["before"]);
+    let editor = script(&person, "printf 'an hour of work' >> \"$1\"; kill -9 $$");
+    for (args, expected) in [
+        (&["edit", "1", "--editor"][..], "beforean hour of work"),
+        (&["write", "--editor"], "an hour of work"),
+    ] {
+        let mut args = args.to_vec();
+        args.push(editor.to_str().unwrap());
+        let message = person.run(&args).fails(1);
+        let place = place(&message);
+        assert_eq!(
+            message,
+            format!(
+                "companion: the editor \"{}\" ended with signal: 9 (SIGKILL); what you wrote is not \
+                 saved; it is still in {} (in memory, until this computer restarts)\n",
+                editor.display(),
+                place.display()
+            )
+        );
+        assert_eq!(fs::read_to_string(&place).unwrap(), expected);
+        fs::remove_dir_all(place.parent().unwrap()).unwrap();
+    }
+    assert_eq!(person.text(1), "before");
+}
+
+#[test]
+fn an_editor_that_fails_without_a_change_leaves_nothing_behind() {
+    if !has_memory() {
+        return;
+    }
+    let person = Person::with(&["before"]);
+    let seen = person.dir.path().join("seen");
+    let editor = script(
+        &person,
+        &format!("printf %s \"$1\" > {}; exit 3", seen.display()),
+    );
+    assert_eq!(
+        person
+            .run(&["edit", "1", "--editor", editor.to_str().unwrap()])
+            .fails(2),
+        format!(
+            "companion: the editor \"{}\" ended with exit status: 3; nothing was changed\n",
+            editor.display()
+        )
+    );
+    assert!(!Path::new(&fs::read_to_string(seen).unwrap()).exists());
 }
