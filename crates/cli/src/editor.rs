@@ -69,9 +69,7 @@ pub(crate) fn edit<T>(
         .into());
     }
     let saved = input::file_text(&file.path, input::MAX_ENTRY_BYTES).and_then(save);
-    saved.map_err(|error| {
-        error.context(not_saved(&file.keep()))
-    })
+    saved.map_err(|error| error.context(not_saved(&file.keep())))
 }
 
 /// Where the text is that did not become an entry.

@@ -51,10 +51,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let before = journal.get(args.id)?;
     if !args.text.is_empty() {
         let text = input::entry_text(&args.text)?;
-        return change(context, args, &mut journal, &before, text);
+        let after = change(context, args, &mut journal, &before, text)?;
+        return tell(context, args, &mut journal, &before, &after);
     }
     if args.sets_something() && args.editor.is_none() {
-        return change(context, args, &mut journal, &before, None);
+        let after = change(context, args, &mut journal, &before, None)?;
+        return tell(context, args, &mut journal, &before, &after);
     }
     if args.editor.is_none() && !input::is_interactive() {
         return Err(Failure::usage(format!(
@@ -71,11 +73,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         ))
         .into());
     };
-    editor::edit(&editor, &before.text, |text| {
+    // What is said comes after the file is wiped: a closed pipe does not undo the change.
+    let after = editor::edit(&editor, &before.text, |text| {
         let text = text.trim_end().to_owned();
         let text = (text != before.text.trim_end()).then_some(text);
         change(context, args, &mut journal, &before, text)
-    })
+    })?;
+    tell(context, args, &mut journal, &before, &after)
 }
 
 impl Args {
@@ -118,14 +122,14 @@ impl Args {
     }
 }
 
-/// Makes the change and tells what came of it.
+/// Makes the change and prints no result: an error means that nothing was changed.
 fn change(
     context: &Context,
     args: &Args,
     journal: &mut Journal,
     before: &Entry,
     text: Option<String>,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<Entry> {
     if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
         return Err(Failure::usage(format!(
             "an entry cannot be empty; to take it away, use `companion rm {}`",
@@ -134,14 +138,14 @@ fn change(
         .into());
     }
     let edit = args.edit(context, text)?;
-    let after = if edit == EntryEdit::default() {
+    Ok(if edit == EntryEdit::default() {
         before.clone()
     } else {
         journal.edit(args.id, edit)?
-    };
-    tell(context, args, journal, before, &after)
+    })
 }
 
+/// Tells what came of the change.
 fn tell(
     context: &Context,
     args: &Args,

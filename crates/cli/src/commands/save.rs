@@ -66,6 +66,14 @@ pub(crate) fn empty() -> Failure {
     Failure::usage("the entry is empty; write at least one visible character")
 }
 
+/// An entry that is durable, and of which nothing has been said yet.
+#[must_use = "the person is to be told"]
+pub(crate) struct Saved {
+    entry: Entry,
+    now: ZonedDateTime,
+    no_analysis: bool,
+}
+
 /// Saves `text`, says so, and only then looks for a model.
 pub(crate) fn save(
     context: &Context,
@@ -73,6 +81,17 @@ pub(crate) fn save(
     text: String,
     options: Options,
 ) -> anyhow::Result<Exit> {
+    let saved = keep(context, journal, text, options)?;
+    tell(context, journal, &saved)
+}
+
+/// Saves `text` and prints no result: an error means that the entry is not saved.
+pub(crate) fn keep(
+    context: &Context,
+    journal: &mut Journal,
+    text: String,
+    options: Options,
+) -> anyhow::Result<Saved> {
     let now = context.now()?;
     let entry = NewEntry {
         title: options.title.clone(),
@@ -82,13 +101,34 @@ pub(crate) fn save(
     };
     warn_if_clock_went_back(context, journal, &now)?;
     let entry = journal.add(entry)?;
-    if options.drops_draft {
-        journal.clear_draft(compose::DRAFT)?;
+    if options.drops_draft
+        && let Err(error) = journal.clear_draft(compose::DRAFT)
+    {
+        context.out.warn(format!(
+            "note: entry {} is saved, but its draft is still there ({error}); \
+             `companion write` offers to drop it",
+            entry.id
+        ));
     }
+    Ok(Saved {
+        entry,
+        now,
+        no_analysis: options.no_analysis,
+    })
+}
+
+/// Says that the entry is saved, then looks for a model.
+pub(crate) fn tell(
+    context: &Context,
+    journal: &mut Journal,
+    saved: &Saved,
+) -> anyhow::Result<Exit> {
     if !context.out.is_json() {
-        context.out.line(saved(context, &entry, &now))?;
+        context
+            .out
+            .line(saved_line(context, &saved.entry, &saved.now))?;
     }
-    analyse(context, journal, &entry, options.no_analysis)
+    analyse(context, journal, &saved.entry, saved.no_analysis)
 }
 
 /// Shows what came of the entry that is already saved.
@@ -138,7 +178,7 @@ pub(crate) fn analyse_or_say(
     }
 }
 
-fn saved(context: &Context, entry: &Entry, now: &ZonedDateTime) -> Line {
+fn saved_line(context: &Context, entry: &Entry, now: &ZonedDateTime) -> Line {
     let dot = context.out.glyph(" · ", " - ");
     let mut line = Line::new()
         .plain("saved ")

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use journal::Journal;
 
-use crate::commands::save::{self, Options};
+use crate::commands::save::{self, Options, Saved};
 use crate::compose::{self, Composed};
 use crate::context::Context;
 use crate::editor;
@@ -67,13 +67,18 @@ pub(crate) fn write(
     options.drops_draft = true;
     if let Some(editor) = editor {
         let draft = journal.draft(compose::DRAFT)?.map(|draft| draft.text);
-        return editor::edit(editor, draft.as_deref().unwrap_or_default(), |text| {
+        // What is said comes after the file is wiped: a closed pipe does not unsave the entry.
+        let saved = editor::edit(editor, draft.as_deref().unwrap_or_default(), |text| {
             if text.trim().is_empty() {
-                context.out.note("nothing was written, nothing was saved");
-                return Ok(Exit::Success);
+                return Ok(None);
             }
-            save_written(context, journal, text.trim_end(), options)
-        });
+            keep_written(context, journal, text.trim_end(), options).map(Some)
+        })?;
+        let Some(saved) = saved else {
+            context.out.note("nothing was written, nothing was saved");
+            return Ok(Exit::Success);
+        };
+        return save::tell(context, journal, &saved);
     }
     match compose::compose(journal, &context.now()?, &context.out)? {
         Composed::Text(text) => save_written(context, journal, &text, options),
@@ -88,13 +93,24 @@ pub(crate) fn write(
     }
 }
 
-/// Saves what was written, a date at its front taken off, and only then drops the draft.
+/// Saves what was written and tells what came of it.
 fn save_written(
     context: &Context,
     journal: &mut Journal,
     text: &str,
-    mut options: Options,
+    options: Options,
 ) -> anyhow::Result<Exit> {
+    let saved = keep_written(context, journal, text, options)?;
+    save::tell(context, journal, &saved)
+}
+
+/// Saves what was written, a date at its front taken off, and only then drops the draft.
+fn keep_written(
+    context: &Context,
+    journal: &mut Journal,
+    text: &str,
+    mut options: Options,
+) -> anyhow::Result<Saved> {
     let now = context.now()?;
     let mut text = text;
     if options.date.is_none() {
@@ -107,5 +123,5 @@ fn save_written(
             text = prefix.text;
         }
     }
-    save::save(context, journal, text.to_owned(), options)
+    save::keep(context, journal, text.to_owned(), options)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::person::Person;
 
@@ -126,4 +127,34 @@ fn an_editor_that_fails_without_a_change_leaves_nothing_behind() {
         )
     );
     assert!(!Path::new(&fs::read_to_string(seen).unwrap()).exists());
+}
+
+#[test]
+fn a_closed_pipe_leaves_no_copy_of_an_entry_that_is_saved() {
+    if !has_memory() {
+        return;
+    }
+    let person = Person::with(&["before"]);
+    let seen = person.dir.path().join("seen");
+    let editor = script(
+        &person,
+        &format!(
+            "printf written > \"$1\"; printf %s \"$1\" > {}",
+            seen.display()
+        ),
+    );
+    for (args, id) in [
+        (&["write", "--editor"][..], 2),
+        (&["edit", "1", "--editor"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = person.command(args);
+        command.arg(&editor).stdout(writer).stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(person.text(id), "written");
+        let place = fs::read_to_string(&seen).unwrap();
+        assert!(!Path::new(&place).exists(), "{place}");
+    }
 }
