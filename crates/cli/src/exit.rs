@@ -174,6 +174,17 @@ fn of_engine(error: &engine::Error) -> Exit {
     }
 }
 
+/// What `error` says and what lies below it says, in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text = format!("{text}: {error}");
+        below = error.source();
+    }
+    text
+}
+
 /// Prints the chain of `error` once, escaped, on stderr, and returns its code.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let exit = code_of(error);

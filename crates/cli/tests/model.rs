@@ -327,15 +327,32 @@ fn import_refuses_what_is_no_model() {
     for name in ["tokenizer.json", "config.json"] {
         std::fs::write(folder.join(name), "{}").unwrap();
     }
-    // A header that claims to be longer than the file.
-    std::fs::write(folder.join("model.safetensors"), u64::MAX.to_le_bytes()).unwrap();
-    let assert = sandbox
-        .companion()
-        .args(["model", "import"])
-        .arg(&folder)
-        .assert()
-        .failure();
-    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-    assert!(said.starts_with("companion: "), "{said}");
-    assert!(!sandbox.home().join("models/hostile").exists());
+    // A header that claims to be longer than the file, and tensors that lie over each other.
+    let header = br#"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[8,24]}}"#;
+    let mut overlapping = (header.len() as u64).to_le_bytes().to_vec();
+    overlapping.extend(header);
+    overlapping.extend([0; 24]);
+    let weights = folder.join("model.safetensors");
+    for (bytes, reason) in [
+        (
+            u64::MAX.to_le_bytes().to_vec(),
+            "not a safetensors file: its header claims 18446744073709551615 bytes, 16777216 are allowed",
+        ),
+        (
+            overlapping,
+            "tensor \"b\" at offset 8 overlaps tensor \"a\", which ends at 16",
+        ),
+    ] {
+        std::fs::write(&weights, bytes).unwrap();
+        for given in [&folder, &weights] {
+            assert_eq!(
+                sandbox.fails(5, &["model", "import", given.to_str().unwrap()]),
+                format!(
+                    "companion: {} cannot be used: {reason}\n",
+                    weights.display()
+                )
+            );
+        }
+    }
+    assert_eq!(names(&sandbox.home().join("models")), Vec::<String>::new());
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-/// An error of the engine. The message names the file, the tensor or the value, and the way out.
+/// An error of the engine. The message names the file, the tensor or the value, and the way out; what lies
+/// below it is its `source()` and not repeated in it, so whoever prints an error prints the chain.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried, as a verb: `open`, `read`, `write`.
         action: &'static str,
@@ -17,7 +18,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A weight file is malformed, hostile or not finite.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     Weights {
         /// The file.
         path: PathBuf,

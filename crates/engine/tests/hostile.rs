@@ -202,8 +202,7 @@ fn message_of(folder: &std::path::Path) -> String {
         "nothing half-done may stay"
     );
     assert_eq!(std::fs::read_dir(folder.join("models")).unwrap().count(), 0);
-    error
-        .to_string()
+    common::chain(&error)
         .replace(&folder.display().to_string(), "")
         .replace(&std::process::id().to_string(), "PID")
 }
@@ -308,8 +307,7 @@ fn an_int8_file_with_codes_that_could_saturate_is_refused() {
         .err()
         .unwrap();
     assert!(
-        error
-            .to_string()
+        common::chain(&error)
             .ends_with("tensor \"layer.1.up.codes\": code 700 is 127, outside of -63..=63"),
         "{error}"
     );
@@ -335,7 +333,7 @@ fn an_int8_file_of_another_version_is_refused() {
         .err()
         .unwrap();
     assert!(
-        error.to_string().ends_with(
+        common::chain(&error).ends_with(
             "metadata \"companion.format\" is \"9\", expected \"1\"; quantize the model again"
         ),
         "{error}"

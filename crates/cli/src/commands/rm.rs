@@ -4,7 +4,7 @@ use journal::EntryId;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 use crate::input;
 use crate::messages;
 use crate::output::Line;
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             id: id.0,
             removed: result.is_ok(),
             forever: args.forever,
-            error: result.as_ref().err().map(ToString::to_string),
+            error: result.as_ref().err().map(|error| exit::chain(error)),
         });
         match result {
             Ok(()) if out.is_json() => {}
@@ -73,7 +73,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             )?,
             // One id: its own error and exit code. Several: each is told, and the rest go on.
             Err(error) if args.ids.len() > 1 => {
-                out.warn(format!("{error}"));
+                out.warn(exit::chain(&error));
                 first_error.get_or_insert(Exit::Failed);
             }
             Err(error) => return Err(error.into()),

@@ -7,7 +7,7 @@ use journal::{Analysis, Entry, Filter, Journal, NewEntry};
 use crate::analysis;
 use crate::compose;
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 use crate::messages;
 use crate::output::Line;
 use crate::view::json::EntryJson;
@@ -105,9 +105,10 @@ pub(crate) fn keep(
         && let Err(error) = journal.clear_draft(compose::DRAFT)
     {
         context.out.warn(format!(
-            "note: entry {} is saved, but its draft is still there ({error}); \
+            "note: entry {} is saved, but its draft is still there ({}); \
              `companion write` offers to drop it",
-            entry.id
+            entry.id,
+            exit::chain(&error)
         ));
     }
     Ok(Saved {

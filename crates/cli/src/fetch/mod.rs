@@ -27,6 +27,8 @@ use std::time::Duration;
 pub(crate) use error::FetchError;
 use progress::Progress;
 
+use crate::exit;
+
 /// One file of a model, as the catalogue pins it.
 #[derive(Debug, Clone)]
 pub(crate) struct WantedFile {
@@ -232,6 +234,7 @@ pub(crate) fn fetch(
             Err(error @ (FetchError::Cancelled | FetchError::Io { .. })) => return Err(error),
             Err(error) if last && reasons.is_empty() => return Err(error),
             Err(error) => {
+                let error = exit::chain(&error);
                 if !last {
                     let next = sources[index + 1].label();
                     job.progress

@@ -194,6 +194,17 @@ pub fn open(store: &ModelStore, name: &str, threads: usize, kernel: Isa) -> Enco
     Encoder::open(&store.path(name), &options).unwrap()
 }
 
+/// The message of `error` and of all that lies below it, as a program prints them.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text = format!("{text}: {error}");
+        below = error.source();
+    }
+    text
+}
+
 /// Every kernel of this machine.
 pub fn kernels_here() -> Vec<Isa> {
     Isa::ALL

@@ -1,6 +1,6 @@
 //! `companion model import`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use engine::store::ModelStore;
 
@@ -26,7 +26,9 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         ))
         .into());
     }
-    let model = store.import(&args.path, args.name.as_deref())?;
+    let model = store
+        .import(&args.path, args.name.as_deref())
+        .map_err(|error| as_given(error, context, &args.path))?;
     if context.out.is_json() {
         context.out.json(&model)?;
     } else {
@@ -39,4 +41,24 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         }
     }
     Ok(Exit::Success)
+}
+
+/// `error` with the file that the person named, in place of its copy in the store, which is gone by now.
+fn as_given(mut error: engine::Error, context: &Context, given: &Path) -> engine::Error {
+    use engine::Error as E;
+    if let E::Io { path, .. }
+    | E::Weights { path, .. }
+    | E::Tokenizer { path, .. }
+    | E::Manifest { path, .. } = &mut error
+        && path.starts_with(context.models_dir())
+        && let Some(name) = path.file_name()
+    {
+        *path = match given.is_dir() {
+            true => given.join(name),
+            // A weight file may have any name of its own.
+            false if name == "model.safetensors" => given.to_owned(),
+            false => given.with_file_name(name),
+        };
+    }
+    error
 }

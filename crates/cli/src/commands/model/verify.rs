@@ -4,7 +4,7 @@ use engine::store::ModelStore;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::output::{Line, Style};
 
 /// Which models.
@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
     let mut rows = Vec::new();
     for name in names {
         store.get(&name)?; // no such model: an error of its own, not damage
-        let error = store.verify(&name).err().map(|error| error.to_string());
+        let error = store.verify(&name).err().map(|error| exit::chain(&error));
         rows.push(Row {
             name,
             ok: error.is_none(),
