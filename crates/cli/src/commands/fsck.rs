@@ -12,7 +12,8 @@ use crate::output::Line;
 /// Check only, or save what can be read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Changes nothing in the journal. Exit code 5 means that something is damaged."
+    after_help = "Changes nothing in the journal. Exit code 5 means that something is damaged,\n\
+    or with --salvage that something could not be saved."
 )]
 pub(crate) struct Args {
     /// Save all that can be read into a new journal in DIR
@@ -26,9 +27,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let out = &context.out;
     if let Some(dir) = &args.salvage {
         let saved = fsck::salvage(&home, &secret, &Home::at(dir))?;
+        let exit = if saved.lost.is_empty() && saved.refused == 0 {
+            Exit::Success
+        } else {
+            Exit::Damaged
+        };
         if out.is_json() {
             out.json(&saved)?;
-            return Ok(Exit::Success);
+            return Ok(exit);
         }
         out.line(
             Line::new()
@@ -39,10 +45,24 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         )?;
         if !saved.lost.is_empty() {
             let ids: Vec<String> = saved.lost.iter().map(ToString::to_string).collect();
-            out.warn(format!("could not be read: {}", ids.join(", ")));
+            let guess = if saved.lost_is_guess {
+                " (some of these may have been destroyed on purpose)"
+            } else {
+                ""
+            };
+            out.warn(format!("could not be read: {}{guess}", ids.join(", ")));
+        }
+        if saved.refused > 0 {
+            out.warn(format!(
+                "{} found in a form that no journal has, and left out",
+                match saved.refused {
+                    1 => "1 row was".to_owned(),
+                    count => format!("{count} rows were"),
+                }
+            ));
         }
         out.note(format!("use it with --home {}", dir.display()));
-        return Ok(Exit::Success);
+        return Ok(exit);
     }
     let report = fsck::check(&home, &secret)?;
     let clean = report.is_clean();
