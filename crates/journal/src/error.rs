@@ -73,7 +73,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The database is there, the vault is not.
-    #[error("{} is here, but vault.json, which holds its key, is missing; put vault.json (or vault.json.previous) back from a backup: without it nobody can read this journal", .database.display())]
+    #[error("{} is here, but vault.json, which holds its key, is missing; put vault.json (or vault.json.previous) back from a backup: without it nobody can read this journal; if a restore was cut short, restore the newest file in {} with --replace", .database.display(), .database.with_file_name("backups").display())]
     VaultMissing {
         /// The database without a vault.
         database: PathBuf,

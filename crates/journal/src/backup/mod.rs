@@ -317,10 +317,13 @@ fn key_wanted(file: &Path, home: &Home, manifest: &Manifest) -> Error {
 }
 
 fn put_in_place(home: &Home, from: &Path, manifest: &Manifest) -> Result<()> {
+    // The vault goes first and comes last: whatever is cut short in between is a home without a vault, which says so,
+    // and not a vault beside a database that it does not open.
     let mut stale = vec![
+        home.vault_previous(),
+        home.vault(),
         home.wal(),
         home.path().join("journal.db-shm"),
-        home.vault_previous(),
     ];
     if !keeps_key(manifest) {
         stale.push(home.key_file());
@@ -332,11 +335,16 @@ fn put_in_place(home: &Home, from: &Path, manifest: &Manifest) -> Result<()> {
             }
             _ => {}
         }
+        if path == home.vault() {
+            sync_dir(home.path())?;
+        }
     }
-    // The vault comes last: until it is there, the home does not pass for a whole journal.
     let mut files: Vec<&BackedUp> = manifest.files.iter().collect();
     files.sort_by_key(|file| file.name == "vault.json");
     for file in files {
+        if file.name == "vault.json" {
+            sync_dir(home.path())?;
+        }
         let to = home.path().join(&file.name);
         fs::rename(from.join(&file.name), &to).map_err(|e| Error::io("restore", &to, e))?;
     }

@@ -246,3 +246,33 @@ fn a_key_file_that_does_not_open_the_backup_is_neither_removed_nor_overlooked() 
         fs::read(home.key_file()).unwrap()
     );
 }
+
+#[test]
+fn a_restore_cut_short_leaves_a_home_that_says_how_to_go_on() {
+    let (dir, home, journal) = journal_with(&["one", "two"]);
+    let file = dir.path().join("b");
+    create(&journal, &file, true).unwrap();
+    drop(journal);
+    let before = copy_unopened(&home).unwrap();
+    // Whichever file is the first that cannot be put in its place, here by not being there.
+    for missing in ["journal.db", "journal.key", "vault.json"] {
+        let (manifest, mut content) = container::open(&file).unwrap();
+        let staging = Staging::beside(&home.database()).unwrap();
+        container::extract(&file, &manifest, &mut content, staging.0.path()).unwrap();
+        fs::remove_file(staging.0.path().join(missing)).unwrap();
+        put_in_place(&home, staging.0.path(), &manifest).unwrap_err();
+        let error = Journal::open(&home, &Secret::None).unwrap_err();
+        assert!(
+            matches!(error, Error::VaultMissing { .. }),
+            "{missing}: {error:?}"
+        );
+        let way_out = format!(
+            "restore the newest file in {} with --replace",
+            home.backups().display()
+        );
+        assert!(error.to_string().ends_with(&way_out), "{error}");
+        restore(&before, &home, true).unwrap();
+        let back = Journal::open(&home, &Secret::None).unwrap();
+        assert_eq!(back.count(&Filter::default()).unwrap(), 2);
+    }
+}
