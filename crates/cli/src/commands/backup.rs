@@ -122,6 +122,11 @@ fn restore(context: &Context, file: &Path, replace: bool) -> anyhow::Result<Exit
             .bold(entries(restored.manifest.entries))
             .plain(format!(" into {}", context.home().display())),
     )?;
+    for name in restored.manifest.missing() {
+        context.out.warn(format!(
+            "the backup held no {name}, like the home that it was made of; without it the journal cannot be read"
+        ));
+    }
     if let Some(before) = automatic {
         context.out.note(format!(
             "the journal that was there before is in {}",

@@ -49,6 +49,17 @@ pub struct Manifest {
     pub files: Vec<BackedUp>,
 }
 
+impl Manifest {
+    /// What a whole journal needs and the home that was backed up did not have. Only an automatic backup of a damaged
+    /// home lacks anything; restoring it brings the home back as it was.
+    pub fn missing(&self) -> Vec<&'static str> {
+        ["journal.db", "vault.json"]
+            .into_iter()
+            .filter(|name| !self.files.iter().any(|file| file.name == *name))
+            .collect()
+    }
+}
+
 /// One file in a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackedUp {
@@ -116,6 +127,16 @@ pub fn verify(file: &Path, secret: Option<&Secret>) -> Result<Verified> {
     let staging =
         Staging::beside(file).or_else(|_| Staging::beside(&std::env::temp_dir().join("backup")))?;
     container::extract(file, &manifest, &mut content, staging.0.path())?;
+    if !manifest.missing().is_empty() {
+        return Err(Error::Backup {
+            path: file.into(),
+            reason: format!(
+                "every file in it is whole, but the home that it was made of had no {}; restoring brings that home \
+                 back as it was",
+                manifest.missing().join(" and no ")
+            ),
+        });
+    }
     let home = Home::at(staging.0.path());
     fs::copy(home.vault(), home.vault_previous())
         .map_err(|e| Error::io("write", &home.vault_previous(), e))?;
@@ -325,6 +346,9 @@ fn put_in_place(home: &Home, from: &Path, manifest: &Manifest) -> Result<()> {
         home.wal(),
         home.path().join("journal.db-shm"),
     ];
+    if manifest.missing().contains(&"journal.db") {
+        stale.push(home.database());
+    }
     if !keeps_key(manifest) {
         stale.push(home.key_file());
     }

@@ -276,3 +276,37 @@ fn a_restore_cut_short_leaves_a_home_that_says_how_to_go_on() {
         assert_eq!(back.count(&Filter::default()).unwrap(), 2);
     }
 }
+
+#[test]
+fn the_automatic_backup_of_a_home_that_lacks_files_brings_it_back_as_it_was() {
+    let (dir, home, journal) = journal_with(&["one"]);
+    let file = dir.path().join("b");
+    create(&journal, &file, true).unwrap();
+    drop(journal);
+    let names = ["journal.db", "vault.json", "vault.json.previous"];
+    for gone in [&names[1..], &names[..1], &names[..]] {
+        for name in gone {
+            fs::remove_file(home.path().join(name)).unwrap();
+        }
+        let was = |name: &&str| fs::read(home.path().join(name)).ok();
+        let before = names.each_ref().map(was);
+        // Some other key, so that the file alone is worth a backup as well.
+        fs::write(home.key_file(), "another key").unwrap();
+        let automatic = restore(&file, &home, true)
+            .unwrap()
+            .automatic_backup
+            .unwrap();
+        let error = verify(&automatic, Some(&Secret::None)).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("had no {}", gone[0])),
+            "{error}"
+        );
+        verify(&automatic, None).unwrap();
+        restore(&automatic, &home, true).unwrap();
+        assert_eq!(names.each_ref().map(was), before);
+        assert_eq!(fs::read(home.key_file()).unwrap(), b"another key");
+        restore(&file, &home, true).unwrap();
+        let back = Journal::open(&home, &Secret::None).unwrap();
+        assert_eq!(back.count(&Filter::default()).unwrap(), 1);
+    }
+}
