@@ -246,6 +246,46 @@ fn importing_again_adds_nothing_and_a_changed_source_is_an_edit() {
 }
 
 #[test]
+fn importing_again_never_takes_back_what_was_edited_here() {
+    let (_dir, _home, mut journal) = fresh();
+    let source = |text: &str| NewEntry {
+        source_id: Some("s1".into()),
+        ..NewEntry::new(text, at("2026-03-01T22:10[UTC]"))
+    };
+    let counts_of = |journal: &mut Journal, text: &str| {
+        let counts = journal.add_many([source(text)], &mut |_| ()).unwrap();
+        (counts.unchanged, counts.updated, counts.kept)
+    };
+    journal.add_many([source("first")], &mut |_| ()).unwrap();
+    assert_eq!(counts_of(&mut journal, "source #tag"), (0, 1, vec![]));
+    let id = journal.find_source("s1").unwrap().unwrap().id;
+    journal.edit(id, EntryEdit::text("my own edit")).unwrap();
+    journal
+        .edit(
+            id,
+            EntryEdit {
+                starred: Some(true),
+                ..EntryEdit::default()
+            },
+        )
+        .unwrap();
+    assert_eq!(counts_of(&mut journal, "source #tag"), (1, 0, vec![]));
+    assert_eq!(counts_of(&mut journal, "changed there"), (0, 0, vec![id]));
+    assert_eq!(journal.get(id).unwrap().text, "my own edit");
+    journal.edit(id, EntryEdit::text("changed there")).unwrap();
+    journal
+        .edit(
+            id,
+            EntryEdit {
+                starred: Some(false),
+                ..EntryEdit::default()
+            },
+        )
+        .unwrap();
+    assert_eq!(counts_of(&mut journal, "changed there"), (1, 0, vec![]));
+}
+
+#[test]
 fn every_filter_chooses_what_it_says() {
     let (_dir, _home, mut journal) = fresh();
     let mut add = |when: &str, text: &str, starred| {

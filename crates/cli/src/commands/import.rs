@@ -41,6 +41,8 @@ struct Report {
     added: u64,
     updated: u64,
     unchanged: u64,
+    /// Edited here and changed at their source: what is here was kept.
+    kept: Vec<i64>,
     failed: Vec<Failed>,
 }
 
@@ -160,12 +162,18 @@ fn tell(context: &Context, counts: &ImportCounts, failed: Vec<Failed>) -> anyhow
             };
             out.warn(format!("{place}{}", failure.reason));
         }
+        for id in &counts.kept {
+            out.warn(format!(
+                "entry {id} was edited here and has changed in its source, too; it stays as it is here"
+            ));
+        }
     }
     if out.is_json() {
         return out.json(&Report {
             added: counts.added,
             updated: counts.updated,
             unchanged: counts.unchanged,
+            kept: counts.kept.iter().map(|id| id.0).collect(),
             failed,
         });
     }
@@ -173,6 +181,7 @@ fn tell(context: &Context, counts: &ImportCounts, failed: Vec<Failed>) -> anyhow
     for (count, what) in [
         (counts.updated, "changed since"),
         (counts.unchanged, "known before"),
+        (counts.kept.len() as u64, "kept as edited here"),
         (failed.len() as u64, "not readable"),
     ] {
         if count > 0 {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Journal;
+use super::change::{history, version_content};
 use crate::extract::extract;
 use crate::row::{Content, Given, check_text};
 use crate::secret::random_id;
@@ -10,6 +11,11 @@ use crate::{Entry, EntryId, Error, NewEntry, Result, db, store};
 
 /// How many entries share a transaction in [`Journal::add_many`]: what a crash can cost is imported again.
 const BATCH: usize = 250;
+
+/// Why a version was written: the first time that its source gave it.
+const IMPORTED: &str = "imported";
+/// Why a version was written: its source gave it and had another content before.
+const IMPORTED_AGAIN: &str = "imported again";
 
 /// What [`Journal::add_many`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +26,8 @@ pub struct ImportCounts {
     pub unchanged: u64,
     /// Known before, with another content: edited, so the former one is in its history.
     pub updated: u64,
+    /// Known before, edited here since, and changed at the source, too: what is here was kept.
+    pub kept: Vec<EntryId>,
     /// Not taken, with the reason.
     pub refused: Vec<Refused>,
 }
@@ -59,8 +67,8 @@ impl Journal {
     /// Adds entries from elsewhere, in batches, each a transaction; `on_batch` hears how many have been dealt with.
     ///
     /// Safe to repeat and to resume: an entry known by its `uid` or `source_id` is compared and, where it differs,
-    /// edited; one without either is known by its moment and text. One that was removed here stays removed. An
-    /// entry that cannot be taken is counted with its reason, and the rest goes on.
+    /// edited; one without either is known by its moment and text. One that was removed here stays removed, and one
+    /// that was edited here stays as it is, whether or not its source has changed as well. An entry that cannot be taken is counted with its reason, and the rest goes on.
     pub fn add_many(
         &mut self,
         entries: impl IntoIterator<Item = NewEntry>,
@@ -141,7 +149,7 @@ fn take(
             entry.source_id.as_deref(),
             &content,
             now,
-            "imported",
+            IMPORTED,
         )?;
         counts.added += 1;
         return Ok(());
@@ -149,11 +157,32 @@ fn take(
     let old = store::get_any(db, id)?;
     if old.deleted.is_some() || current_content(&old)? == content {
         counts.unchanged += 1;
+    } else if let Some(source) = edited_here(db, id)? {
+        // The source gives again what it gave before, or both sides have moved on.
+        if source == content {
+            counts.unchanged += 1;
+        } else {
+            counts.kept.push(id);
+        }
     } else {
-        store::replace(db, &old, &content, now, "imported again")?;
+        store::replace(db, &old, &content, now, IMPORTED_AGAIN)?;
         counts.updated += 1;
     }
     Ok(())
+}
+
+/// What the source of an entry gave last, if the entry was changed here since. An entry that was first written here
+/// gave its source (an export of this journal) itself.
+fn edited_here(db: &Connection, id: EntryId) -> Result<Option<Content>> {
+    let history = history(db, id)?;
+    let from_source = |reason: &str| matches!(reason, "written" | IMPORTED | IMPORTED_AGAIN);
+    let last = history
+        .iter()
+        .rposition(|version| from_source(&version.reason));
+    match last {
+        Some(at) if at + 1 < history.len() => version_content(&history[at]).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// The entry that was made from the same source before.

@@ -89,17 +89,7 @@ impl Journal {
     /// Every state of an entry, removed or not, the oldest first and the current one last.
     pub fn history(&self, id: EntryId) -> Result<Vec<Version>> {
         store::get_any(&self.db, id)?;
-        let mut select = self.db.prepare_cached(
-            "SELECT version, written, reason, at, zone, offset, title, text, tags, fields, starred \
-             FROM versions WHERE entry_id = ?1 UNION ALL \
-             SELECT version, modified, reason, at, zone, offset, title, text, tags, fields, starred \
-             FROM entries WHERE id = ?1 ORDER BY 1",
-        )?;
-        let mut reader = Reader::default();
-        let versions = select
-            .query_map([id.0], |row| read_version(&mut reader, row))?
-            .collect::<rusqlite::Result<_>>()?;
-        Ok(versions)
+        history(&self.db, id)
     }
 
     /// Old frames of the write-ahead log still hold what was purged; another process that reads keeps them a little longer.
@@ -109,6 +99,21 @@ impl Journal {
             .db
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
+}
+
+/// Every state of an entry, the oldest first and the current one last.
+pub(super) fn history(db: &Connection, id: EntryId) -> Result<Vec<Version>> {
+    let mut select = db.prepare_cached(
+        "SELECT version, written, reason, at, zone, offset, title, text, tags, fields, starred \
+         FROM versions WHERE entry_id = ?1 UNION ALL \
+         SELECT version, modified, reason, at, zone, offset, title, text, tags, fields, starred \
+         FROM entries WHERE id = ?1 ORDER BY 1",
+    )?;
+    let mut reader = Reader::default();
+    let versions = select
+        .query_map([id.0], |row| read_version(&mut reader, row))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(versions)
 }
 
 fn purge(tx: &Connection, id: EntryId) -> Result<()> {
@@ -170,20 +175,23 @@ fn last_version(db: &Connection, id: EntryId) -> Result<Option<(u32, Content)>> 
     else {
         return Ok(None);
     };
+    Ok(Some((version.version, version_content(&version)?)))
+}
+
+/// The content of a former state.
+pub(super) fn version_content(version: &Version) -> Result<Content> {
     let given = Given {
-        tags: version.tags,
-        fields: version.fields,
+        tags: version.tags.clone(),
+        fields: version.fields.clone(),
     };
-    let title = version.title.as_deref();
-    let content = Content::new(
+    Content::new(
         &version.when,
-        title,
-        version.text,
+        version.title.as_deref(),
+        version.text.clone(),
         given,
         Extracted::default(),
         version.starred,
-    )?;
-    Ok(Some((version.version, content)))
+    )
 }
 
 fn read_version(reader: &mut Reader, row: &rusqlite::Row<'_>) -> rusqlite::Result<Version> {
