@@ -110,9 +110,12 @@ fn read(args: &Args, zone: &TimeZone) -> anyhow::Result<Imported> {
     if !args.path.exists() {
         return Err(Failure::not_found(format!("there is no file or folder {shown}")).into());
     }
+    let regular = args.path.is_file() || args.path.is_dir();
     let format = args
         .format
         .or_else(|| format::detect(&args.path))
+        // Whatever it is, it is refused for not being a file.
+        .or_else(|| (!regular).then_some(Format::Jsonl))
         .ok_or_else(|| unknown(&shown.to_string()))?;
     Ok(format::import(&args.path, format, zone)?)
 }

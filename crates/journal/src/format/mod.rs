@@ -135,6 +135,10 @@ pub fn detect(path: &Path) -> Option<Format> {
         Some("json") => return Some(Format::Json),
         _ => {}
     }
+    // Opening a pipe would wait for its writer.
+    if !path.is_file() {
+        return None;
+    }
     let mut start = Vec::new();
     File::open(path)
         .ok()?
@@ -186,24 +190,43 @@ pub fn import(path: &Path, format: Format, zone: &TimeZone) -> Result<Imported> 
         }
         return markdown::import_folder(path, zone);
     }
-    if meta.len() > MAX_FILE_BYTES {
+    if !meta.is_file() {
+        // A pipe or a device has no size that could be checked, and may never end.
         let value = path.display().to_string();
         return Err(Error::Invalid {
             what: "file",
             value,
-            reason: "it is larger than 1 GiB; split it",
+            reason: "it is a pipe or a device; give `-` instead to read what stdin holds",
         });
     }
-    let bytes = std::fs::read(path).map_err(|e| Error::Io {
-        action: "read",
-        path: path.into(),
-        source: e,
-    })?;
+    let bytes = read_bounded(path, MAX_FILE_BYTES)?;
     let name = path
         .file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy();
     Ok(import_bytes(&name, &bytes, format, zone))
+}
+
+/// What the file holds, unless it is more than `limit`; it may grow while it is read.
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let read = |file: File| {
+        let mut bytes = Vec::new();
+        if file.metadata()?.len() <= limit {
+            (&file).take(limit + 1).read_to_end(&mut bytes)?;
+            return Ok((bytes.len() as u64 <= limit).then_some(bytes));
+        }
+        Ok(None)
+    };
+    let bytes = File::open(path).and_then(read).map_err(|e| Error::Io {
+        action: "read",
+        path: path.into(),
+        source: e,
+    })?;
+    bytes.ok_or_else(|| Error::Invalid {
+        what: "file",
+        value: path.display().to_string(),
+        reason: "it is larger than 1 GiB; split it",
+    })
 }
 
 /// Reads `bytes`, called `name` in errors.

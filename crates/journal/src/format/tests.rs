@@ -433,3 +433,49 @@ fn formats_are_told_by_name_or_start() {
         assert_eq!(detect_start(start.as_bytes()), format, "{start}");
     }
 }
+
+#[test]
+fn pipes_and_devices_are_refused_with_the_way_to_read_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.jsonl");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for path in [pipe.as_path(), Path::new("/dev/zero")] {
+        let error = import(path, Format::Jsonl, &TimeZone::UTC).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "file {:?} cannot be used: it is a pipe or a device; give `-` instead to read what stdin holds",
+                path.display().to_string()
+            )
+        );
+    }
+    let nameless = dir.path().join("pipe");
+    std::fs::rename(&pipe, &nameless).unwrap();
+    assert_eq!(detect(&nameless), None, "and nobody waits for a writer");
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_however_large_it_says_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("f.jsonl");
+    std::fs::write(&file, "12345").unwrap();
+    assert_eq!(read_bounded(&file, 5).unwrap(), b"12345");
+    let error = read_bounded(&file, 4).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "file {:?} cannot be used: it is larger than 1 GiB; split it",
+            file.display().to_string()
+        )
+    );
+    // A sparse one costs nothing to make and is not read at all.
+    std::fs::File::create(&file)
+        .and_then(|file| file.set_len(MAX_FILE_BYTES + 1))
+        .unwrap();
+    let error = import(&file, Format::Jsonl, &TimeZone::UTC).unwrap_err();
+    assert!(error.to_string().contains("larger than 1 GiB"), "{error}");
+}
