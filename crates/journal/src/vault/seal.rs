@@ -11,6 +11,12 @@ use super::{Kdf, Sealed, Vault, file};
 use crate::secret::{Key, fill_random, hex, unhex};
 use crate::{Error, Home, Protection, Result, Secret};
 
+/// 16 times what version 1 writes: more would make a hostile backup swap for minutes, or end the program for want of
+/// memory, before its vault is known to be wrong.
+const MAX_MEMORY_KIB: u32 = 1 << 20;
+/// Five times what version 1 writes.
+const MAX_PASSES: u32 = 16;
+
 /// What one guess at the passphrase costs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
@@ -43,8 +49,8 @@ impl Kdf {
             return Ok(());
         };
         let limits = [
-            ("memory_kib", *memory_kib, 4 << 20),
-            ("passes", *passes, 64),
+            ("memory_kib", *memory_kib, MAX_MEMORY_KIB),
+            ("passes", *passes, MAX_PASSES),
             ("lanes", *lanes, 64),
         ];
         for (name, value, limit) in limits {

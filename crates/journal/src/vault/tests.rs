@@ -85,15 +85,31 @@ fn altered_identity_or_cost_does_not_open_even_with_a_recomputed_checksum() {
 
 #[test]
 fn a_hostile_cost_is_refused_before_memory_is_taken() {
-    let (mut vault, _, _) = sealed(&Secret::passphrase("p"));
-    if let Kdf::Argon2id { memory_kib, .. } = &mut vault.kdf {
-        *memory_kib = u32::MAX;
-    }
-    vault.checksum = checksum(&vault.header(), &vault.keys).expect("hex");
-    let Err(Unusable::Damaged(reason)) = Vault::parse(&vault.to_json()) else {
-        panic!("must be refused")
+    let parsed = |memory: u32, rounds: u32| {
+        let (mut vault, _, _) = sealed(&Secret::passphrase("p"));
+        if let Kdf::Argon2id {
+            memory_kib, passes, ..
+        } = &mut vault.kdf
+        {
+            (*memory_kib, *passes) = (memory, rounds);
+        }
+        vault.checksum = checksum(&vault.header(), &vault.keys).expect("hex");
+        Vault::parse(&vault.to_json())
     };
-    assert_eq!(reason, "kdf memory_kib is 4294967295, not 1 to 4194304");
+    let refused = |memory, rounds| match parsed(memory, rounds) {
+        Err(Unusable::Damaged(reason)) => reason,
+        other => panic!("must be refused: {other:?}"),
+    };
+    assert_eq!(
+        refused(u32::MAX, 1),
+        "kdf memory_kib is 4294967295, not 1 to 1048576"
+    );
+    assert_eq!(
+        refused((1 << 20) + 1, 1),
+        "kdf memory_kib is 1048577, not 1 to 1048576"
+    );
+    assert_eq!(refused(1 << 20, 17), "kdf passes is 17, not 1 to 16");
+    assert!(parsed(1 << 20, 16).is_ok());
 }
 
 #[test]
