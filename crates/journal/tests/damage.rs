@@ -75,9 +75,20 @@ fn a_whole_journal_is_clean_also_with_a_log_that_is_not_merged() {
     ] {
         fs::copy(home.path().join(name), copy.path().join(name)).unwrap();
     }
-    let report = fsck::check(&Home::at(copy.path()), &Secret::None).unwrap();
+    let copy = Home::at(copy.path());
+    let kept = || {
+        let mut files = digest_of(&copy);
+        files.retain(|(name, _)| name.ends_with(".db") || name.ends_with("-wal"));
+        files
+    };
+    let before = kept();
+    let report = fsck::check(&copy, &Secret::None).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.entries, 50);
+    assert_eq!(before.len(), 2);
+    assert!(before == kept(), "a check changed the database or its log");
+    let journal = Journal::open(&copy, &Secret::None).unwrap();
+    assert_eq!(journal.count(&Filter::default()).unwrap(), 50);
 }
 
 #[test]
