@@ -199,6 +199,25 @@ fn rekeying_encrypts_every_page_anew_and_keeps_every_entry() {
 }
 
 #[test]
+fn a_copied_key_file_opens_a_rekeyed_journal_until_the_key_file_is_changed_as_well() {
+    let (_dir, home, mut journal) = fresh();
+    let copied = fs::read(home.key_file()).unwrap();
+    journal.rekey(&Secret::None).unwrap();
+    assert_eq!(fs::read(home.key_file()).unwrap(), copied);
+    journal
+        .change_passphrase(&Secret::passphrase("for a moment"))
+        .unwrap();
+    journal.change_passphrase(&Secret::None).unwrap();
+    drop(journal);
+    drop(Journal::open(&home, &Secret::None).unwrap());
+    fs::write(home.key_file(), copied).unwrap();
+    assert!(matches!(
+        Journal::open(&home, &Secret::None),
+        Err(Error::WrongKeyFile { .. })
+    ));
+}
+
+#[test]
 fn keys_are_changed_by_nobody_while_somebody_else_has_the_journal_open() {
     let (_dir, home, mut journal) = fresh();
     let other = Journal::open(&home, &Secret::None).unwrap();

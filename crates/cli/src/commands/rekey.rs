@@ -1,6 +1,6 @@
 //! `companion rekey`: a new key for the whole journal.
 
-use journal::Journal;
+use journal::{Journal, Protection};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -8,8 +8,10 @@ use crate::exit::Exit;
 /// Nothing to set.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Encrypts every page again under a new key; the passphrase stays. Use it when somebody may have\n\
-    had both the journal and what opens it. Backups made before keep the old key."
+    after_help = "Encrypts every page again under a new key. The passphrase, or journal.key, stays what it was and opens\n\
+    the new vault, too: where somebody may have had both the journal and what opens it, change that first with\n\
+    `companion passphrase set` (and `companion passphrase remove` for a new key file). Backups made before\n\
+    keep the old key."
 )]
 pub(crate) struct Args {}
 
@@ -21,6 +23,15 @@ pub(crate) fn run(context: &Context, _args: &Args) -> anyhow::Result<Exit> {
     if context.out.is_json() {
         context.out.json(&serde_json::json!({"rekeyed": true}))?;
     }
-    context.out.note("the journal is encrypted under a new key");
+    context.out.note(match journal.protection() {
+        Protection::Passphrase => {
+            "the journal is encrypted under a new key; the passphrase is the same: if somebody may know it, \
+             change it with `companion passphrase set`"
+        }
+        Protection::KeyFile => {
+            "the journal is encrypted under a new key; journal.key is the same: if somebody may have a copy, \
+             replace it with `companion passphrase set` and then `companion passphrase remove`"
+        }
+    });
     Ok(Exit::Success)
 }

@@ -78,6 +78,10 @@ impl Journal {
     /// Gives the journal a new data key and encrypts every page again, in one transaction. `current` is the secret
     /// that opens it, which stays.
     ///
+    /// So a copy of what `current` is, an old key file or a known passphrase, opens the new vault like the old one. Who
+    /// fears one changes it as well, with [`Journal::change_passphrase`]; a new key file is what one gets by setting a
+    /// passphrase and giving it up again.
+    ///
     /// Both keys stand in the vault while this runs, so a crash at any moment leaves a journal that opens.
     pub fn rekey(&mut self, current: &Secret) -> Result<()> {
         self.must_be_writable()?;
