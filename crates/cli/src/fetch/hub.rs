@@ -27,11 +27,7 @@ pub(super) fn fetch_from(
     let mut files: Vec<&WantedFile> = missing.iter().collect();
     files.sort_by_key(|file| file.size_bytes);
     for file in files {
-        download(
-            &file_url(endpoint, &wanted.repository, &file.name),
-            file,
-            job,
-        )?;
+        download(&file_url(endpoint, wanted, &file.name), file, job)?;
     }
     Ok(format!("hub:{}", wanted.repository))
 }
@@ -45,9 +41,12 @@ fn endpoint(variable: Option<String>) -> String {
         )
 }
 
-/// The digests are pinned, so the branch name is enough: other bytes would be refused.
-fn file_url(endpoint: &str, repository: &str, file: &str) -> String {
-    format!("{endpoint}/{repository}/resolve/main/{file}")
+/// Of one commit, not of a branch: whatever is uploaded later, the pinned files stay there.
+fn file_url(endpoint: &str, wanted: &Wanted, file: &str) -> String {
+    format!(
+        "{endpoint}/{}/resolve/{}/{file}",
+        wanted.repository, wanted.revision
+    )
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ pub(crate) struct Wanted {
     pub(crate) model: String,
     /// The repository on the hub, `owner/name`.
     pub(crate) repository: String,
+    /// The commit there.
+    pub(crate) revision: String,
     /// The Python package that carries the same files, if there is one.
     pub(crate) package: Option<Package>,
     /// The files, each needed.
@@ -78,6 +80,7 @@ impl From<&engine::store::catalogue::Known> for Wanted {
         Wanted {
             model: known.name.to_owned(),
             repository: known.hub.to_owned(),
+            revision: known.revision.to_owned(),
             package: known.pypi.map(|(name, version, folder)| Package {
                 name: name.to_owned(),
                 version: version.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// `/owner/name/resolve/main/file`.
+    /// `/owner/name/resolve/0123/file`.
     pub(crate) path: String,
     /// The `Range` header.
     pub(crate) range: Option<String>,

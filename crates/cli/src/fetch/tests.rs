@@ -32,6 +32,7 @@ impl Model {
         let wanted = Wanted {
             model: "minilm".to_owned(),
             repository: "owner/name".to_owned(),
+            revision: "0123".to_owned(),
             package: Some(Package {
                 name: "package".to_owned(),
                 version: "1".to_owned(),
@@ -65,7 +66,7 @@ impl Model {
         let weights = Arc::clone(&self.weights);
         Server::start(move |request, number, stream| {
             match request.path.as_str() {
-                "/owner/name/resolve/main/tokenizer.json" => serve(request, stream, b"{}", "\"t\""),
+                "/owner/name/resolve/0123/tokenizer.json" => serve(request, stream, b"{}", "\"t\""),
                 // The tokenizer was request 0; the weights count from 0 again.
                 _ => answer(request, number.saturating_sub(1), stream, &weights),
             }

@@ -28,6 +28,14 @@ pub struct EncoderOptions {
     pub kernel: Option<Isa>,
 }
 
+/// The kernels that an encoder with default options would run on here, `x86_64-int8-avx512vnni`.
+///
+/// # Errors
+/// Where `COMPANION_KERNEL` names kernels that this processor cannot run.
+pub fn default_kernel_name() -> Result<&'static str> {
+    Ok(Kernels::from_env()?.name())
+}
+
 /// A text's vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {

