@@ -1,6 +1,6 @@
 //! Text to word pieces, for the encoder: WordPiece as BERT does it, through the `tokenizers` crate.
 
-mod ascii;
+mod plain;
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub struct Tokenizer {
     cls: u32,
     sep: u32,
     unknown: u32,
-    /// Whether ASCII may take the short way.
+    /// Whether plain words may take the short way.
     short_way: bool,
 }
 
@@ -43,19 +43,20 @@ impl Tokenizer {
             cls: special("[CLS]")?,
             sep: special("[SEP]")?,
             unknown: special("[UNK]")?,
-            short_way: ascii::suits(&inner),
+            short_way: plain::suits(&inner),
             inner,
         })
     }
 
     /// The word pieces of `text`, without the special ones around it.
     pub fn encode(&self, text: &str) -> Vec<u32> {
+        let general = |text: &str| self.encode_generally(text);
         let short = if self.short_way {
-            ascii::encode(&self.inner, text)
+            plain::encode(&self.inner, text, general)
         } else {
             None
         };
-        short.unwrap_or_else(|| self.encode_generally(text))
+        short.unwrap_or_else(|| general(text))
     }
 
     /// [`encode`](Tokenizer::encode), for any text.
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ascii_character_takes_the_short_way_to_the_same_pieces() {
+    fn the_short_way_leads_to_the_same_pieces_for_every_plain_character() {
         let tokenizer = tokenizer();
         assert!(tokenizer.short_way);
         for c in (0..128_u8).map(char::from) {
@@ -140,6 +141,19 @@ mod tests {
                 format!("the{c}river"),
                 format!("a{c}"),
                 format!("{c}{c} B"),
+            ] {
+                assert_eq!(
+                    tokenizer.encode(&text),
+                    tokenizer.encode_generally(&text),
+                    "{text:?}"
+                );
+            }
+        }
+        for c in ('\u{2000}'..='\u{2070}').chain('\u{80}'..='\u{250}') {
+            for text in [
+                format!("the{c}river"),
+                format!("{c}"),
+                format!("a {c} \u{301}b {c}c"),
             ] {
                 assert_eq!(
                     tokenizer.encode(&text),
