@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Wipe them, with every earlier version
     #[arg(long)]
     forever: bool,
-    /// Do not ask before wiping
+    /// Do not ask before wiping; needed where nobody can be asked
     #[arg(short, long)]
     yes: bool,
 }
@@ -37,8 +37,18 @@ struct Removed {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
+    let asks = args.forever && !args.yes;
+    if asks && !input::is_interactive() {
+        let ids: Vec<_> = args.ids.iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(format!(
+            "--forever cannot be undone, and there is nobody to ask; \
+             say --yes: companion rm {} --forever --yes",
+            ids.join(" ")
+        ))
+        .into());
+    }
     let mut journal = context.journal()?;
-    if args.forever && !args.yes && input::is_interactive() {
+    if asks {
         let question = format!(
             "Wipe {} for ever?",
             messages::entries(args.ids.len() as u64)

@@ -92,13 +92,30 @@ fn what_is_removed_can_be_brought_back() {
 #[test]
 fn what_is_wiped_is_gone() {
     let person = Person::with(&["one", "two"]);
-    assert_eq!(person.run(&["rm", "2", "--forever"]).ok(), "wiped 2\n");
+    assert_eq!(
+        person.run(&["rm", "2", "--forever", "--yes"]).ok(),
+        "wiped 2\n"
+    );
     assert_eq!(person.run(&["restore", "2"]).code, 3);
     assert_eq!(person.run(&["history", "2"]).code, 3);
     // An id is never used again.
     assert_eq!(
         person.run(&["new", "three", "--no-analysis"]).ok(),
         "saved 3 · today 14:30\n"
+    );
+}
+
+#[test]
+fn nothing_is_wiped_unasked_where_nobody_can_be_asked() {
+    let person = Person::with(&["one", "two"]);
+    assert_eq!(
+        person.run(&["rm", "1", "2", "--forever"]).fails(2),
+        "companion: --forever cannot be undone, and there is nobody to ask; \
+         say --yes: companion rm 1 2 --forever --yes\n"
+    );
+    assert_eq!(
+        (person.text(1), person.text(2)),
+        ("one".into(), "two".into())
     );
 }
 
