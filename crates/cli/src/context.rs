@@ -29,12 +29,22 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Finds home and reads the configuration; creates nothing.
-    pub(crate) fn new(global: Global) -> anyhow::Result<Context> {
+    /// Finds home and reads the configuration; creates nothing. A command that `rescues` goes on with
+    /// the defaults where the configuration cannot be read, and says so.
+    pub(crate) fn new(global: Global, rescues: bool) -> anyhow::Result<Context> {
         let home = home_dir(&global)?;
+        let out = Output::new(&global);
+        let config = match Config::load(&home) {
+            Err(error) if rescues => {
+                let text = format!("note: going on with the defaults: {error:#}");
+                text.lines().for_each(|line| out.warn(line));
+                Config::default()
+            }
+            config => config?,
+        };
         Ok(Context {
-            out: Output::new(&global),
-            config: Config::load(&home)?,
+            out,
+            config,
             home,
             global,
         })

@@ -103,9 +103,25 @@ pub(crate) enum Command {
     Version(version::Args),
 }
 
+impl Command {
+    /// Whether it helps somebody whose journal or configuration is broken, or needs neither.
+    fn rescues(&self) -> bool {
+        matches!(
+            self,
+            Command::Fsck(_)
+                | Command::Backup(_)
+                | Command::Export(_)
+                | Command::Completions(_)
+                | Command::Man(_)
+                | Command::Version(_)
+        )
+    }
+}
+
 /// Runs what the command line asked for.
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
-    let context = Context::new(args.global)?;
+    let rescues = args.command.as_ref().is_some_and(Command::rescues);
+    let context = Context::new(args.global, rescues)?;
     let Some(command) = args.command else {
         return today::run(&context);
     };

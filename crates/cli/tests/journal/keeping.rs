@@ -175,3 +175,31 @@ fn nobody_is_asked_for_a_new_passphrase_without_a_terminal() {
     finish(&mut command).ok();
     assert_eq!(person.run(&["list"]).code, 4);
 }
+
+#[test]
+fn a_broken_configuration_does_not_stop_what_rescues_a_journal() {
+    let person = Person::with(&["before"]);
+    let config = person.home().join("config.toml");
+    std::fs::write(&config, "editor = vim\n").unwrap();
+    let message = person.run(&["list"]).fails(2);
+    assert!(
+        message.starts_with(&format!("companion: {}: TOML", config.display())),
+        "{message}"
+    );
+    for args in [
+        &["fsck"][..],
+        &["backup", "create", "saved.backup"],
+        &["export", "--format", "json"],
+        &["version"],
+    ] {
+        let run = person.run(args);
+        assert_eq!(run.code, 0, "{args:?}: {run:#?}");
+        assert!(!run.stdout.is_empty() || args[0] == "backup", "{run:#?}");
+        let warning = format!(
+            "note: going on with the defaults: {}: TOML",
+            config.display()
+        );
+        assert!(run.stderr.starts_with(&warning), "{args:?}: {run:#?}");
+        assert_eq!(run.stderr.matches("note: ").count(), 1, "{run:#?}");
+    }
+}
