@@ -9,7 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
@@ -37,11 +37,13 @@ pub(crate) fn edit<T>(
     save: impl FnOnce(String) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let file = MemoryFile::create(text)?;
-    let mut words = editor.split_whitespace();
-    let program = words.next().unwrap_or_default();
+    let words = words(editor);
+    let (program, options) = words.split_first().ok_or_else(|| {
+        Failure::usage("the editor is not named; set one with `companion config set editor NAME`")
+    })?;
     let status = Command::new(program)
-        .args(words)
-        .args(private_options(program))
+        .args(options)
+        .args(private_options(&words))
         .arg(&file.path)
         .status()
         .map_err(|error| {
@@ -84,20 +86,56 @@ fn not_saved(place: &Path) -> String {
 ///
 /// vim runs `-c` after the person's vimrc and before the first write, so `set undofile` and
 /// `set backup` there do not win. `viminfo` is nvim's `shada` as well, by its old name.
-fn private_options(program: &str) -> &'static [&'static str] {
-    match Path::new(program)
-        .file_name()
-        .and_then(|name| name.to_str())
-    {
-        Some("vim" | "vi" | "nvim" | "view") => &[
+fn private_options(words: &[String]) -> &'static [&'static str] {
+    match words.iter().any(|word| is_vim(word)) {
+        true => &[
             "-n",
             "-i",
             "NONE",
             "-c",
             "set nobackup nowritebackup noundofile noswapfile viminfo= patchmode=",
         ],
-        _ => &[],
+        false => &[],
     }
+}
+
+/// Whether `program` is vim or a program that takes its options. `vi` and `view` are other programs
+/// on some systems (nvi, busybox), which refuse them: those are asked.
+fn is_vim(program: &str) -> bool {
+    let name = Path::new(program)
+        .file_name()
+        .and_then(|name| name.to_str());
+    match name {
+        Some("vi" | "view") => Command::new(program)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+            .is_ok_and(|answer| answer.stdout.starts_with(b"VIM - Vi IMproved")),
+        Some(name) => name.starts_with("vim") || name.ends_with("vim"),
+        None => false,
+    }
+}
+
+/// The words of a command as a shell would split them; variables and the like stay as they are.
+/// No shell is asked: it would stand between Ctrl-C and the editor, and between this and its end.
+fn words(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote, mut chars) = (None::<String>, None, command.chars());
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\\', None | Some('"')) => word.get_or_insert_default().extend(chars.next()),
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 /// A file in memory that is wiped and removed when dropped.
@@ -217,16 +255,42 @@ mod tests {
 
     #[test]
     fn vim_is_told_to_keep_copies_off_after_its_vimrc() {
-        for program in ["vim", "/usr/bin/vim", "nvim"] {
-            let options = private_options(program);
+        for program in [
+            "vim",
+            "/usr/bin/vim.basic -f",
+            "nvim",
+            "'/opt/my editors/vim' -f",
+            "env TERM=dumb vim",
+            "/opt/my\\ editors/vim",
+        ] {
+            let options = private_options(&words(program));
             assert_eq!(options[..4], ["-n", "-i", "NONE", "-c"], "{program}");
             for setting in ["nobackup", "nowritebackup", "noundofile", "noswapfile"] {
                 assert!(options[4].split(' ').any(|word| word == setting));
             }
             assert!(!options[4].contains("shada"), "vim knows no such option");
         }
-        for program in ["nano", "emacs", "code", "/opt/vim/edit"] {
-            assert!(private_options(program).is_empty(), "{program}");
+        for program in [
+            "nano",
+            "emacs -nw",
+            "code --wait",
+            "/opt/vim/edit",
+            "/nowhere/vi",
+        ] {
+            assert!(private_options(&words(program)).is_empty(), "{program}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_split_as_a_shell_does() {
+        for (command, expected) in [
+            ("  vim  -f ", &["vim", "-f"][..]),
+            ("'a b' \"c \\\" d\"", &["a b", "c \" d"]),
+            ("a\\ b'c d'e ''", &["a bc de", ""]),
+            ("'open", &["open"]),
+            ("", &[]),
+        ] {
+            assert_eq!(words(command), expected, "{command}");
         }
     }
 

@@ -158,3 +158,46 @@ fn a_closed_pipe_leaves_no_copy_of_an_entry_that_is_saved() {
         assert!(!Path::new(&place).exists(), "{place}");
     }
 }
+
+#[test]
+fn a_vi_that_is_not_vim_gets_none_of_its_options() {
+    if !has_memory() {
+        return;
+    }
+    let person = Person::with(&["before"]);
+    // A quoted folder with a blank in it; like nvi and busybox, it knows no --version.
+    let folder = person.dir.path().join("my editors");
+    fs::create_dir(&folder).unwrap();
+    let vi = folder.join("vi");
+    fs::rename(
+        script(
+            &person,
+            "case $1 in -*) echo usage >&2; exit 1;; esac; printf after > \"$1\"",
+        ),
+        &vi,
+    )
+    .unwrap();
+    let editor = format!("'{}'", vi.display());
+    person
+        .run(&["edit", "1", "--no-analysis", "--editor", &editor])
+        .ok();
+    assert_eq!(person.text(1), "after");
+}
+
+#[test]
+fn an_editor_that_is_not_there_is_named_with_the_way_out() {
+    if !has_memory() {
+        return;
+    }
+    let person = Person::with(&["before"]);
+    let message = person
+        .run(&["edit", "1", "--editor", "/nowhere/ed -x"])
+        .fails(2);
+    assert!(
+        message.ends_with(
+            "companion: cannot start the editor \"/nowhere/ed -x\" \
+             (No such file or directory (os error 2)); set another with `companion config set editor NAME`\n"
+        ),
+        "{message}"
+    );
+}
