@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::jsonl;
 use crate::messages;
 use crate::output::Line;
-use crate::view::json::EntryJson;
+use crate::view::json::{self, EntryJson};
 use crate::view::{dates, mood};
 
 /// What to analyse.
@@ -60,11 +60,18 @@ impl From<Analysis> for Row {
     fn from(analysis: Analysis) -> Row {
         Row {
             sentiment: analysis.sentiment,
-            confidence: analysis.confidence,
-            valence: analysis.valence,
+            confidence: json::places(analysis.confidence),
+            valence: json::places(analysis.valence),
             mixed: analysis.mixed,
             unsure: analysis.unsure,
-            themes: analysis.themes,
+            themes: analysis
+                .themes
+                .into_iter()
+                .map(|theme| ThemeScore {
+                    probability: json::places(theme.probability),
+                    ..theme
+                })
+                .collect(),
             tier: analysis.tier,
             model: analysis.model,
             truncated: analysis.truncated,

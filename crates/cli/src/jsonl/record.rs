@@ -67,7 +67,7 @@ impl Record {
                 Ok(text) if text.trim().is_empty() => Err("\"text\" is blank".to_owned()),
                 Ok(text) => Ok(text),
                 Err(error) => Err(match raw.get().starts_with('"') {
-                    true => format!("\"text\": {}", reason(&error)),
+                    true => format!("\"text\" is not a whole string: {}", escape_of(&error)),
                     false => "\"text\" is not a string".to_owned(),
                 }),
             },
@@ -98,9 +98,32 @@ impl Record {
 
 /// What is wrong, and the column: the line is in the answer, and is always 1 to the parser.
 fn reason(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
-    format!("not a JSON object: {text} at column {}", error.column())
+    let column = error.column();
+    match error.classify() {
+        // Another kind of value, of which the parser knows no column.
+        Category::Data if column == 0 => "not a JSON object".to_owned(),
+        Category::Data => format!("{text} at column {column}"),
+        Category::Eof => "not a JSON object: the line ends before the object does".to_owned(),
+        Category::Syntax | Category::Io => {
+            let text = match text {
+                "expected ident" | "expected value" => "this is no JSON",
+                text => text,
+            };
+            format!("not a JSON object: {text} at column {column}")
+        }
+    }
+}
+
+/// What is wrong inside of the string; its columns would count from its own beginning.
+fn escape_of(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 struct Object {
@@ -160,16 +183,16 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_used_says_why() {
-        let cases: [(&[u8], &str); 11] = [
+        let cases: [(&[u8], &str); 12] = [
             (b"", "the line is empty; write {\"text\": …}"),
-            (b"not json", "not a JSON object: expected ident at column 2"),
             (
-                b"[1]",
-                "not a JSON object: invalid type: sequence, expected an object with a field \"text\" at column 0",
+                b"not json",
+                "not a JSON object: this is no JSON at column 2",
             ),
+            (b"[1]", "not a JSON object"),
             (
                 b"{\"text\":\"a\"",
-                "not a JSON object: EOF while parsing an object at column 11",
+                "not a JSON object: the line ends before the object does",
             ),
             (
                 b"{\"text\":\"a\"} x",
@@ -181,9 +204,13 @@ mod tests {
             (b"{\"text\":\" \\n\"}", "\"text\" is blank"),
             (
                 b"{\"text\":\"a\",\"text\":\"b\"}",
-                "not a JSON object: duplicate field `text` at column 23",
+                "duplicate field `text` at column 23",
             ),
             (b"{\"text\":\"\xff\"}", "invalid UTF-8 at byte 10"),
+            (
+                br#"{"text":"\ud83d"}"#,
+                "\"text\" is not a whole string: unexpected end of hex escape",
+            ),
         ];
         for (line, expected) in cases {
             let record = Record::parse(line, 3);

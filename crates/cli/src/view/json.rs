@@ -80,8 +80,8 @@ impl<'a> AnalysisJson<'a> {
     fn new(analysis: &'a Analysis, text: &'a str) -> AnalysisJson<'a> {
         AnalysisJson {
             sentiment: analysis.sentiment.as_str(),
-            confidence: analysis.confidence,
-            valence: analysis.valence,
+            confidence: places(analysis.confidence),
+            valence: places(analysis.valence),
             mixed: analysis.mixed,
             unsure: analysis.unsure,
             themes: analysis
@@ -89,7 +89,7 @@ impl<'a> AnalysisJson<'a> {
                 .iter()
                 .map(|theme| ThemeJson {
                     name: &theme.name,
-                    probability: theme.probability,
+                    probability: places(theme.probability),
                 })
                 .collect(),
             evidence: analysis
@@ -108,6 +108,11 @@ impl<'a> AnalysisJson<'a> {
             truncated: analysis.truncated,
         }
     }
+}
+
+/// `value` to four places: what lies beyond them is arithmetic, not knowledge.
+pub(crate) fn places(value: f32) -> f32 {
+    (value * 1e4).round() / 1e4
 }
 
 /// One state of an entry in its history.
@@ -134,6 +139,23 @@ impl<'a> From<&'a Version> for VersionJson<'a> {
             text: &version.text,
             tags: &version.tags,
             starred: version.starred,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_an_analysis_have_four_places() {
+        for (value, expected) in [
+            (-0.210_000_01, "-0.21"),
+            (0.999_96, "1.0"),
+            (0.123_45, "0.1235"),
+            (1.0 / 3.0, "0.3333"),
+        ] {
+            assert_eq!(serde_json::to_string(&places(value)).unwrap(), expected);
         }
     }
 }
