@@ -1,6 +1,8 @@
 //! What a command works with: home, configuration, clock and output. The journal and the models are
 //! opened only by the commands that need them.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,7 +13,7 @@ use journal::{Home, Journal, Protection, Secret};
 
 use crate::args::Global;
 use crate::config::Config;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::Output;
 use crate::passphrase;
@@ -55,7 +57,22 @@ impl Context {
         &self.home
     }
 
-    /// The same, as the journal knows it.
+    /// Makes home where it is not there yet, closed to everybody else.
+    pub(crate) fn make_home(&self) -> anyhow::Result<()> {
+        if self.home.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.home)
+            .map_err(|error| {
+                let home = self.home.display();
+                Failure::new(Exit::CannotWrite, format!("cannot make {home}: {error}")).into()
+            })
+    }
+
+    /// [`Context::home`], as the journal knows it.
     pub(crate) fn journal_home(&self) -> Home {
         Home::at(&self.home)
     }

@@ -355,4 +355,10 @@ fn import_refuses_what_is_no_model() {
         }
     }
     assert_eq!(names(&sandbox.home().join("models")), Vec::<String>::new());
+    // The home that it made is as private as one that a first entry makes.
+    let mode = std::fs::metadata(sandbox.home())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
 }

@@ -26,6 +26,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         ))
         .into());
     }
+    context.make_home()?;
     let model = store
         .import(&args.path, args.name.as_deref())
         .map_err(|error| as_given(error, context, &args.path))?;

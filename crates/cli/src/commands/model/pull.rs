@@ -100,6 +100,7 @@ fn fetch_and_install(
         .iter()
         .map(|(name, path)| (name.as_str(), path.as_path()))
         .collect();
+    context.make_home()?;
     store.install(known.name, &files, &fetched.origin)?;
     Ok(())
 }
