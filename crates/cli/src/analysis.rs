@@ -8,6 +8,7 @@ use assistant::Instant;
 use journal::{Analysis, Entry, Journal};
 
 use crate::context::Context;
+use crate::interrupt;
 
 /// Analyses `entry` and stores the result. `None` where no model is installed.
 pub(crate) fn analyse_entry(
@@ -45,7 +46,9 @@ pub(crate) fn catch_up(
     if journal.is_read_only() {
         return Ok(Some(instant));
     }
-    let cancelled = cancel_flag()?;
+    // Ctrl-C lets the batch under way be finished and kept; the rest stays queued.
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let phase = interrupt::noted(&cancelled)?;
     let mut progress = context
         .out
         .progress("reading what is new", journal.queued_count()?);
@@ -58,6 +61,7 @@ pub(crate) fn catch_up(
         },
         &cancelled,
     );
+    drop(phase);
     progress.finish();
     let result = result.context("cannot analyse the entries that are waiting")?;
     if result.cancelled {
@@ -73,14 +77,4 @@ pub(crate) fn catch_up(
         ));
     }
     Ok(Some(instant))
-}
-
-/// A flag that Ctrl-C sets: the batch under way is finished and kept, the rest stays queued.
-pub(crate) fn cancel_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    // A second command in one process would be refused a second handler; there is none.
-    ctrlc::set_handler(move || set.store(true, std::sync::atomic::Ordering::Relaxed))
-        .context("cannot listen for Ctrl-C")?;
-    Ok(flag)
 }

@@ -16,6 +16,7 @@ mod exit;
 mod fetch;
 mod filter;
 mod input;
+mod interrupt;
 #[allow(dead_code)] // its command comes with the next change
 mod jsonl;
 mod messages;
