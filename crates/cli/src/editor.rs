@@ -15,6 +15,7 @@ use anyhow::Context as _;
 
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::interrupt;
 
 /// The editor to use: `--editor`'s value, the configuration, `VISUAL`, `EDITOR`.
 pub(crate) fn chosen(configured: &str) -> Option<String> {
@@ -37,6 +38,8 @@ pub(crate) fn edit<T>(
     save: impl FnOnce(String) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let file = MemoryFile::create(text)?;
+    // Ctrl-C is the editor's: without it, this program would die and leave the text where it is.
+    let phase = interrupt::ignored()?;
     let words = words(editor);
     let (program, options) = words.split_first().ok_or_else(|| {
         Failure::usage("the editor is not named; set one with `companion config set editor NAME`")
@@ -52,6 +55,7 @@ pub(crate) fn edit<T>(
                  `companion config set editor NAME`"
             ))
         })?;
+    drop(phase);
     if !status.success() {
         let left = fs::read(&file.path).unwrap_or_default();
         return Err(if left.is_empty() || left == text.as_bytes() {

@@ -201,3 +201,25 @@ fn an_editor_that_is_not_there_is_named_with_the_way_out() {
         "{message}"
     );
 }
+
+#[test]
+fn ctrl_c_under_the_editor_does_not_end_companion() {
+    if !has_memory() {
+        return;
+    }
+    let person = Person::with(&["before"]);
+    let editor = script(
+        &person,
+        "kill -INT $PPID; sleep 0.2; printf ' and after' >> \"$1\"",
+    );
+    person
+        .run(&[
+            "edit",
+            "1",
+            "--no-analysis",
+            "--editor",
+            editor.to_str().unwrap(),
+        ])
+        .ok();
+    assert_eq!(person.text(1), "before and after");
+}
