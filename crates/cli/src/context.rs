@@ -15,6 +15,7 @@ use crate::args::Global;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::messages;
 use crate::output::Output;
 use crate::passphrase;
 
@@ -117,6 +118,13 @@ impl Context {
         self.opened(Journal::open(&home, &secret)?)
     }
 
+    /// Opens the journal to lock it anew: a passphrase given beside a key file is the new one then.
+    pub(crate) fn journal_to_lock(&self) -> anyhow::Result<Journal> {
+        let home = self.journal_home();
+        let secret = self.needed_secret(&home)?;
+        self.opened(Journal::open(&home, &secret)?)
+    }
+
     /// Opens the journal, or makes one in a home that has none yet.
     pub(crate) fn journal_for_writing(&self) -> anyhow::Result<Journal> {
         let home = self.journal_home();
@@ -139,8 +147,19 @@ impl Context {
         self.opened(journal)
     }
 
-    /// What opens the journal in `home`.
+    /// What opens the journal in `home`. A passphrase file that opens nothing is remarked on: whoever
+    /// names one believes that the journal is locked by it.
     pub(crate) fn secret(&self, home: &Home) -> anyhow::Result<Secret> {
+        let secret = self.needed_secret(home)?;
+        if matches!(secret, Secret::None) && self.global.passphrase_file.is_some() && home.exists()
+        {
+            self.out
+                .warn(format!("note: --passphrase-file {}", messages::NOT_LOCKED));
+        }
+        Ok(secret)
+    }
+
+    fn needed_secret(&self, home: &Home) -> anyhow::Result<Secret> {
         // A key file opens without a passphrase, even if the environment of a script holds one.
         if !home.exists() || home.protection()? == Protection::KeyFile {
             return Ok(Secret::None);

@@ -42,3 +42,7 @@ pub(crate) fn are(count: u64) -> String {
         if count == 1 { "is" } else { "are" }
     )
 }
+
+/// After the name of a passphrase that was given for a journal that a key file opens.
+pub(crate) const NOT_LOCKED: &str = "is not used: a key file locks this journal; \
+    `companion passphrase set` locks it with a passphrase";

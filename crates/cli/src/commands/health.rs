@@ -153,6 +153,10 @@ fn describe(journal: &Journal, locked: bool) -> anyhow::Result<(State, String)> 
     if stats.queued > 0 {
         says.push_str(&format!("; {} waiting for analysis", stats.queued));
     }
+    if !locked && std::env::var_os("COMPANION_PASSPHRASE").is_some_and(|text| !text.is_empty()) {
+        let says = format!("{says}; COMPANION_PASSPHRASE {}", messages::NOT_LOCKED);
+        return Ok((State::Note, says));
+    }
     Ok((State::Ok, says))
 }
 

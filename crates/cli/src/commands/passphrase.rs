@@ -35,7 +35,7 @@ struct Report {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
-    let mut journal = context.journal()?;
+    let mut journal = context.journal_to_lock()?;
     match &args.action {
         Action::Set {
             new_passphrase_file,

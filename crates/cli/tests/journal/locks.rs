@@ -107,3 +107,32 @@ fn a_damaged_database_leads_to_fsck() {
     );
     assert!(message.contains("companion fsck"), "{message}");
 }
+
+#[test]
+fn a_passphrase_that_locks_nothing_is_said_to_be_unused() {
+    let person = Person::with(&["text"]);
+    let file = person.dir.path().join("passphrase");
+    std::fs::write(&file, "correct horse\n").unwrap();
+    let args = ["list", "--passphrase-file", file.to_str().unwrap()];
+    let run = person.run(&args);
+    assert_eq!(
+        run.stderr,
+        "note: --passphrase-file is not used: a key file locks this journal; \
+         `companion passphrase set` locks it with a passphrase\n"
+    );
+    run.ok();
+    // The environment of a script may hold one for another journal: only `health` remarks on it.
+    let run = run_with(&person, "correct horse", &["list"]);
+    assert_eq!(run.stderr, "");
+    let health = run_with(&person, "correct horse", &["health"]).ok();
+    assert!(
+        health.contains("; COMPANION_PASSPHRASE is not used: a key file locks this journal"),
+        "{health}"
+    );
+    // Locking the journal is what makes use of it.
+    let args = ["passphrase", "set", "--passphrase-file", args[2]];
+    let run = person.run(&args);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(!run.stderr.contains("is not used"), "{run:#?}");
+    assert_eq!(run_with(&person, "correct horse", &["list"]).stderr, "");
+}
