@@ -17,7 +17,6 @@ mod fetch;
 mod filter;
 mod input;
 mod interrupt;
-#[allow(dead_code)] // its command comes with the next change
 mod jsonl;
 mod messages;
 mod output;
