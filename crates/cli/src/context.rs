@@ -60,7 +60,7 @@ impl Context {
 
     /// Makes home where it is not there yet, closed to everybody else.
     pub(crate) fn make_home(&self) -> anyhow::Result<()> {
-        if self.home.is_dir() {
+        if self.checked_home()?.path().is_dir() {
             return Ok(());
         }
         DirBuilder::new()
@@ -76,6 +76,18 @@ impl Context {
     /// [`Context::home`], as the journal knows it.
     pub(crate) fn journal_home(&self) -> Home {
         Home::at(&self.home)
+    }
+
+    /// The same, unless something else than a folder lies there.
+    fn checked_home(&self) -> anyhow::Result<Home> {
+        if self.home.exists() && !self.home.is_dir() {
+            return Err(Failure::usage(format!(
+                "{} is not a folder; move it away, or name another with --home DIR",
+                self.home.display()
+            ))
+            .into());
+        }
+        Ok(self.journal_home())
     }
 
     /// Where models are installed.
@@ -113,21 +125,21 @@ impl Context {
 
     /// Opens the journal; an error where there is none.
     pub(crate) fn journal(&self) -> anyhow::Result<Journal> {
-        let home = self.journal_home();
+        let home = self.checked_home()?;
         let secret = self.secret(&home)?;
         self.opened(Journal::open(&home, &secret)?)
     }
 
     /// Opens the journal to lock it anew: a passphrase given beside a key file is the new one then.
     pub(crate) fn journal_to_lock(&self) -> anyhow::Result<Journal> {
-        let home = self.journal_home();
+        let home = self.checked_home()?;
         let secret = self.needed_secret(&home)?;
         self.opened(Journal::open(&home, &secret)?)
     }
 
     /// Opens the journal, or makes one in a home that has none yet.
     pub(crate) fn journal_for_writing(&self) -> anyhow::Result<Journal> {
-        let home = self.journal_home();
+        let home = self.checked_home()?;
         if home.exists() {
             return self.journal();
         }

@@ -234,3 +234,32 @@ fn entries_are_analysed_again_and_shown_with_their_evidence() {
     assert_eq!(rows[0]["analysis"]["sentiment"], "negative");
     sandbox.fails(3, &["analyze", "99"]);
 }
+
+#[test]
+fn a_text_of_nothing_but_emoji_is_answered_like_any_other() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let input = ["🙂🙂", "🌊", "👩\u{200d}🚀", "…"].map(|text| json!({ "text": text }).to_string());
+    let assert = sandbox
+        .companion()
+        .args(["analyze", "--jsonl", "-"])
+        .write_stdin(input.join("\n"))
+        .assert()
+        .success()
+        .stderr("");
+    let rows = rows(&String::from_utf8(assert.get_output().stdout.clone()).unwrap());
+    assert_eq!(rows.len(), input.len());
+    for row in rows {
+        let number = |name: &str| row[name].as_f64().unwrap();
+        assert!((-1.0..=1.0).contains(&number("valence")), "{row}");
+        assert!((0.0..=1.0).contains(&number("confidence")), "{row}");
+        // The encoder has no word piece for an emoji: it must not pretend to be sure.
+        assert_eq!(
+            (&row["unsure"], &row["themes"]),
+            (&json!(true), &json!([])),
+            "{row}"
+        );
+    }
+}

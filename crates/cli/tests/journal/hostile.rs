@@ -1,7 +1,8 @@
 //! What a journal is given by pipes, files and pastes that mean it no good.
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::person::{Person, finish};
 
@@ -107,33 +108,69 @@ fn emoji_and_nul_are_kept_as_they_are() {
     );
 }
 
+/// A file system of its own at a path, taken away again at the end.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// `None`, loudly, where mounting is not allowed.
+    fn at(path: PathBuf) -> Option<Mounted> {
+        std::fs::create_dir(&path).unwrap();
+        let mounted = mount(&["-t", "tmpfs", "-o", "size=20m,mode=700", "tmpfs"], &path);
+        if !mounted {
+            eprintln!("skipped: mounting a tmpfs needs root; run this test as root to check it");
+        }
+        mounted.then_some(Mounted(path))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn mount(args: &[&str], at: &Path) -> bool {
+    let done = Command::new("mount").args(args).arg(at).output();
+    done.is_ok_and(|done| done.status.success())
+}
+
 #[test]
 fn a_home_that_cannot_be_written_to_is_said_to_be_so() {
-    let person = Person::with(&["before"]);
-    let writable = |mode| {
-        for path in [person.home(), person.home().join("journal.db")] {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        }
-    };
-    writable(0o500);
-    if std::fs::File::create(person.home().join("probe")).is_ok() {
-        // Root may write anywhere; there is nothing to see.
+    let person = Person::new();
+    let Some(disk) = Mounted::at(person.home()) else {
         return;
+    };
+    person.run(&["new", "--no-analysis", "before"]).ok();
+    assert!(mount(&["-o", "remount,ro"], &disk.0));
+    for args in [&["new", "text"][..], &["edit", "1", "text"], &["rm", "1"]] {
+        let message = format!(
+            "note: the journal's home cannot be written to: reading only\ncompanion: the journal \
+             cannot be written to: {} is read-only; nothing was changed; make the home writable, or \
+             choose another with COMPANION_HOME\n",
+            disk.0.display()
+        );
+        assert_eq!(person.run(args).fails(6), message, "{args:?}");
     }
-    let message = person.run(&["new", "text"]).fails(6);
-    assert!(message.contains("cannot be written to"), "{message}");
     let list = person.run(&["list"]);
     assert_eq!(list.stdout, "1  2131-03-14 14:30     before\n");
-    writable(0o700);
+    assert_eq!(
+        list.stderr,
+        "note: the journal's home cannot be written to: reading only\n"
+    );
 }
 
 #[test]
 fn a_home_that_is_a_file_is_an_error_and_not_a_crash() {
     let person = Person::new();
     std::fs::write(person.home(), "").unwrap();
-    let run = person.run(&["new", "text"]);
-    assert_ne!(run.code, 0);
-    assert!(run.stderr.starts_with("companion: "), "{}", run.stderr);
+    let message = format!(
+        "companion: {} is not a folder; move it away, or name another with --home DIR\n",
+        person.home().display()
+    );
+    for args in [&["new", "text"][..], &["list"], &["model", "import", "."]] {
+        assert_eq!(person.run(args).fails(2), message, "{args:?}");
+    }
+    assert_eq!(std::fs::read(person.home()).unwrap(), b"");
 }
 
 #[test]
