@@ -23,6 +23,7 @@ mod low_rank;
 mod math;
 mod matrix;
 mod q8;
+mod quantized;
 mod rows;
 
 pub use attention::AttentionShape;
@@ -31,6 +32,9 @@ pub use linear_f32::LinearF32;
 pub use matrix::MatMut;
 pub use q8::{
     Activation, Activations, ActivationsMut, Codes, PANEL, PackedQ8, Q8, Q8Error, WEIGHT_MAX, pack,
+};
+pub use quantized::{
+    PackedQ, QError, QMatrix, QRows, QRowsMut, QShape, f16_to_f32, f32_to_f16, pack_q,
 };
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub(crate) trait Simd: Copy {
     fn min_lane(self, a: Self::F) -> f32;
     /// Writes integral values in `0..=255` as bytes to the first `LANES` of `to`.
     fn store_bytes(self, v: Self::F, to: &mut [u8]);
+    /// Writes integral values in `-128..=127` as bytes to the first `LANES` of `to`.
+    fn store_signed_bytes(self, v: Self::F, to: &mut [i8]);
     /// The first `LANES` of `from` as floats.
     fn load_signed_bytes(self, from: &[i8]) -> Self::F;
 }

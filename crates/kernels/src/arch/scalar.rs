@@ -106,6 +106,10 @@ impl Simd for Scalar {
         to[..4].copy_from_slice(&v.map(|x| x as u8));
     }
     #[inline(always)]
+    fn store_signed_bytes(self, v: Self::F, to: &mut [i8]) {
+        to[..4].copy_from_slice(&v.map(|x| x as i8));
+    }
+    #[inline(always)]
     fn load_signed_bytes(self, from: &[i8]) -> Self::F {
         std::array::from_fn(|i| f32::from(from[i]))
     }

@@ -141,6 +141,19 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn store_signed_bytes(self, v: __m256, to: &mut [i8]) {
+        let to = &mut to[..8];
+        unsafe {
+            let words = _mm256_cvtps_epi32(v);
+            let (low, high) = (
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
+            let halves = _mm_packs_epi32(low, high);
+            _mm_storel_epi64(to.as_mut_ptr().cast(), _mm_packs_epi16(halves, halves));
+        }
+    }
+    #[inline(always)]
     fn load_signed_bytes(self, from: &[i8]) -> __m256 {
         let from = &from[..8];
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.as_ptr().cast()))) }

@@ -116,6 +116,14 @@ impl Simd for Avx512Vnni {
         }
     }
     #[inline(always)]
+    fn store_signed_bytes(self, v: __m512, to: &mut [i8]) {
+        let to = &mut to[..16];
+        unsafe {
+            let bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+        }
+    }
+    #[inline(always)]
     fn load_signed_bytes(self, from: &[i8]) -> __m512 {
         let from = &from[..16];
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.as_ptr().cast()))) }

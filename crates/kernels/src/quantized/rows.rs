@@ -1,0 +1,299 @@
+//! Activations as signed bytes: quantized row by row, when they are needed, to what the row holds.
+
+use super::ACTIVATION_MAX;
+use crate::Kernels;
+use crate::arch::{Op, Simd};
+use crate::rows::{at, steps};
+
+/// Quantized rows: `value ≈ scale · code`, a scale for each row and group.
+///
+/// It is made for matrices of one `k` and `group`, and kept from one product to the next for its memory.
+#[derive(Debug, Default, Clone)]
+pub struct QRows {
+    k: usize,
+    group: usize,
+    /// `[rows, padded_k]`, zeros behind `k`.
+    codes: Vec<i8>,
+    /// `[rows, groups]`.
+    scales: Vec<f32>,
+    /// `[rows, groups]`: sums of codes.
+    sums: Vec<i32>,
+}
+
+/// Some rows of a [`QRows`], to be filled.
+#[derive(Debug)]
+pub struct QRowsMut<'a> {
+    k: usize,
+    group: usize,
+    codes: &'a mut [i8],
+    scales: &'a mut [f32],
+    sums: &'a mut [i32],
+}
+
+impl QRows {
+    /// Makes room for `rows` rows of `k` inputs in groups of `group`; what they hold is unspecified.
+    ///
+    /// # Panics
+    /// If `k` is zero or `group` is not 32, 64 or 128.
+    pub fn reset(&mut self, rows: usize, k: usize, group: usize) {
+        assert!(
+            k > 0 && matches!(group, 32 | 64 | 128),
+            "{k} inputs in groups of {group}"
+        );
+        (self.k, self.group) = (k, group);
+        let groups = k.div_ceil(group);
+        self.codes.resize(rows * groups * group, 0);
+        self.scales.resize(rows * groups, 0.0);
+        self.sums.resize(rows * groups, 0);
+    }
+
+    /// Rows there are.
+    pub fn rows(&self) -> usize {
+        self.scales.len().checked_div(self.groups()).unwrap_or(0)
+    }
+
+    /// Inputs of a row, without padding.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Inputs that share a scale.
+    pub fn group(&self) -> usize {
+        self.group
+    }
+
+    /// All rows, to be filled by [`Kernels::quantize_rows`].
+    pub fn as_mut(&mut self) -> QRowsMut<'_> {
+        QRowsMut {
+            k: self.k,
+            group: self.group,
+            codes: &mut self.codes,
+            scales: &mut self.scales,
+            sums: &mut self.sums,
+        }
+    }
+
+    /// Scales of a row.
+    pub(crate) fn groups(&self) -> usize {
+        self.k.div_ceil(self.group.max(1))
+    }
+
+    pub(crate) fn codes(&self) -> &[i8] {
+        &self.codes
+    }
+
+    pub(crate) fn scales(&self) -> &[f32] {
+        &self.scales
+    }
+
+    pub(crate) fn sums(&self) -> &[i32] {
+        &self.sums
+    }
+
+    /// The value at `row` and `input`, as a float.
+    pub fn value(&self, row: usize, input: usize) -> f32 {
+        let code = self.codes[row * self.groups() * self.group + input];
+        f32::from(code) * self.scales[row * self.groups() + input / self.group]
+    }
+}
+
+impl<'a> QRowsMut<'a> {
+    /// The first `rows` rows, and the others.
+    ///
+    /// # Panics
+    /// If there are fewer rows.
+    pub fn split(self, rows: usize) -> (QRowsMut<'a>, QRowsMut<'a>) {
+        let (k, group) = (self.k, self.group);
+        let groups = rows * k.div_ceil(group);
+        let (codes, more_codes) = self.codes.split_at_mut(groups * group);
+        let (scales, more_scales) = self.scales.split_at_mut(groups);
+        let (sums, more_sums) = self.sums.split_at_mut(groups);
+        let part = |codes, scales, sums| QRowsMut {
+            k,
+            group,
+            codes,
+            scales,
+            sums,
+        };
+        (
+            part(codes, scales, sums),
+            part(more_codes, more_scales, more_sums),
+        )
+    }
+}
+
+impl Kernels {
+    /// Quantizes the rows of `x` (`[rows, k]`), each input first multiplied by its entry of `smooth` (`[k]`).
+    ///
+    /// The scale of a row's group is its largest magnitude over 127; codes are the nearest, ties to even. A
+    /// group without a magnitude of at least 1e-30 becomes zeros. What a group with a value that is not finite
+    /// becomes is unspecified.
+    ///
+    /// # Panics
+    /// If the sizes do not agree.
+    pub fn quantize_rows(self, x: &[f32], smooth: Option<&[f32]>, to: QRowsMut<'_>) {
+        let rows = to.scales.len() / to.k.div_ceil(to.group).max(1);
+        assert_eq!(x.len(), rows * to.k, "inputs");
+        assert!(
+            smooth.is_none_or(|smooth| smooth.len() == to.k),
+            "factors of {} inputs",
+            to.k
+        );
+        self.run(QuantizeRows { x, smooth, to });
+    }
+}
+
+struct QuantizeRows<'a> {
+    x: &'a [f32],
+    smooth: Option<&'a [f32]>,
+    to: QRowsMut<'a>,
+}
+
+impl Op for QuantizeRows<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let QuantizeRows { x, smooth, to } = self;
+        let (k, group) = (to.k, to.group);
+        if x.is_empty() {
+            return;
+        }
+        let groups = k.div_ceil(group);
+        let rows = x
+            .chunks_exact(k)
+            .zip(to.codes.chunks_exact_mut(groups * group));
+        let marks = to
+            .scales
+            .chunks_exact_mut(groups)
+            .zip(to.sums.chunks_exact_mut(groups));
+        for ((x, codes), (scales, sums)) in rows.zip(marks) {
+            let mut first = 0;
+            let marks = scales.iter_mut().zip(sums);
+            for (codes, (scale, sum)) in codes.chunks_exact_mut(group).zip(marks) {
+                let end = (first + group).min(k);
+                let smooth = smooth.map(|smooth| &smooth[first..end]);
+                (*scale, *sum) = quantize_group(s, &x[first..end], smooth, codes);
+                first = end;
+            }
+        }
+    }
+}
+
+/// Fills `codes` from `x`, zeros behind its end; gives the scale and the sum of codes.
+#[inline(always)]
+fn quantize_group<S: Simd>(
+    s: S,
+    x: &[f32],
+    smooth: Option<&[f32]>,
+    codes: &mut [i8],
+) -> (f32, i32) {
+    // At most 128 inputs, a multiple of every register's lanes.
+    let mut values = [0.0_f32; 128];
+    let values = &mut values[..codes.len()];
+    let zero = s.splat(0.0);
+    let mut largest = zero;
+    let (starts, _) = steps(s, codes.len());
+    for i in starts.clone() {
+        if i >= x.len() {
+            break;
+        }
+        let mut v = at(s, x, i);
+        if let Some(smooth) = smooth {
+            v = s.mul(v, at(s, smooth, i));
+        }
+        s.store(v, &mut values[i..]);
+        largest = s.max(largest, s.max(v, s.sub(zero, v)));
+    }
+    let largest = s.max_lane(largest);
+    // A NaN is in no range and ends here as well.
+    if !(1e-30..=f32::MAX).contains(&largest) {
+        codes.fill(0);
+        return (0.0, 0);
+    }
+    let inverse = s.splat(ACTIVATION_MAX / largest);
+    let mut sum = zero;
+    for i in starts {
+        let code = s.round(s.mul(s.load(&values[i..]), inverse));
+        // Integers below 2^14: their sum in floats is exact.
+        sum = s.add(sum, code);
+        s.store_signed_bytes(code, &mut codes[i..]);
+    }
+    (largest / ACTIVATION_MAX, s.sum_lanes(sum) as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Random, every_kernel};
+
+    fn quantized(kernels: Kernels, x: &[f32], k: usize, group: usize, smooth: bool) -> QRows {
+        let smooth = smooth.then(|| Random::new(9).floats(k));
+        let mut rows = QRows::default();
+        rows.reset(x.len() / k, k, group);
+        kernels.quantize_rows(x, smooth.as_deref(), rows.as_mut());
+        rows
+    }
+
+    #[test]
+    fn every_kernel_gives_the_same_codes_scales_and_sums() {
+        for (kernels, k) in every_kernel([1, 7, 31, 32, 33, 64, 100, 128, 200, 384]) {
+            for group in [32, 64, 128] {
+                for smooth in [false, true] {
+                    let x = Random::new(k as u64).floats(3 * k);
+                    let got = quantized(kernels, &x, k, group, smooth);
+                    let want = quantized(Kernels::scalar(), &x, k, group, smooth);
+                    assert_eq!(got.codes, want.codes, "{kernels:?} {k} {group}");
+                    assert_eq!(got.scales, want.scales, "{kernels:?} {k} {group}");
+                    assert_eq!(got.sums, want.sums, "{kernels:?} {k} {group}");
+                    assert_eq!((got.rows(), got.k(), got.group()), (3, k, group));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_within_half_a_step_and_sums_are_sums() {
+        for (kernels, k) in every_kernel([5, 64, 130]) {
+            let x = Random::new(1).floats(2 * k);
+            let rows = quantized(kernels, &x, k, 64, false);
+            for (i, x) in x.iter().enumerate() {
+                let (row, input) = (i / k, i % k);
+                let step = rows.scales()[row * rows.groups() + input / 64];
+                assert!((rows.value(row, input) - x).abs() <= 0.5001 * step);
+            }
+            for (codes, sum) in rows.codes().chunks(64).zip(rows.sums()) {
+                assert_eq!(codes.iter().map(|c| i32::from(*c)).sum::<i32>(), *sum);
+                assert!(codes.iter().all(|c| *c > -128));
+            }
+        }
+    }
+
+    #[test]
+    fn groups_of_nothing_become_zeros() {
+        for (kernels, _) in every_kernel([0]) {
+            for value in [0.0, 1e-38, f32::NAN, f32::INFINITY] {
+                let mut x = [1.0; 128];
+                x[..64].fill(value);
+                let rows = quantized(kernels, &x, 128, 64, false);
+                assert!(rows.codes()[..64].iter().all(|c| *c == 0), "{value}");
+                assert_eq!((rows.scales()[0], rows.sums()[0]), (0.0, 0));
+                assert!(rows.codes()[64..].iter().all(|c| *c == 127));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_split_for_several_threads() {
+        let (k, kernels) = (70, Kernels::detect());
+        let x = Random::new(4).floats(5 * k);
+        let whole = quantized(kernels, &x, k, 32, false);
+        let mut parts = QRows::default();
+        parts.reset(5, k, 32);
+        let (first, others) = parts.as_mut().split(2);
+        kernels.quantize_rows(&x[..2 * k], None, first);
+        kernels.quantize_rows(&x[2 * k..], None, others);
+        assert_eq!(parts.codes, whole.codes);
+        assert_eq!(parts.scales, whole.scales);
+    }
+}
