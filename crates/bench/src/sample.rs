@@ -141,6 +141,7 @@ fn analysis(model: &str, random: &mut Random) -> Analysis {
         tier: "instant".to_owned(),
         model: model.to_owned(),
         truncated: false,
+        corrected: false,
     }
 }
 

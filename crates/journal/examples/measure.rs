@@ -208,6 +208,7 @@ fn analysis() -> Analysis {
         tier: "instant".into(),
         model: "m".into(),
         truncated: false,
+        corrected: false,
     }
 }
 

@@ -93,6 +93,63 @@ pub struct Analysis {
     pub model: String,
     /// Whether part of the text was not read.
     pub truncated: bool,
+    /// Whether the person has corrected it: then it says what they said.
+    #[serde(default)]
+    pub corrected: bool,
+}
+
+/// What a person says an entry feels like and is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Correction {
+    /// How it feels, where they said so.
+    pub sentiment: Option<Sentiment>,
+    /// What it is about, where they said so; empty: none of the themes.
+    pub themes: Option<Vec<String>>,
+}
+
+impl Correction {
+    /// How good or bad an entry is taken to be of which only the sentiment is known: about the middle of what people
+    /// write under that word.
+    const VALENCE: f32 = 0.5;
+    /// Beyond this a valence has a sign.
+    const POLE: f32 = 0.2;
+
+    /// `said` with the person's word in place of the model's. Evidence stays where the claim stays.
+    pub fn over(&self, said: &Analysis) -> Analysis {
+        let mut holds = said.clone();
+        holds.corrected = true;
+        if let Some(sentiment) = self.sentiment {
+            if sentiment != said.sentiment {
+                holds.evidence.retain(|e| e.claim != "sentiment");
+            }
+            holds.sentiment = sentiment;
+            holds.confidence = 1.0;
+            holds.unsure = false;
+            let agrees = match sentiment {
+                Sentiment::Positive => said.valence > Self::POLE,
+                Sentiment::Neutral => said.valence.abs() <= Self::POLE,
+                Sentiment::Negative => said.valence < -Self::POLE,
+            };
+            if !agrees {
+                holds.valence = match sentiment {
+                    Sentiment::Positive => Self::VALENCE,
+                    Sentiment::Neutral => 0.0,
+                    Sentiment::Negative => -Self::VALENCE,
+                };
+            }
+        }
+        if let Some(themes) = &self.themes {
+            let scored = |name: &String| ThemeScore {
+                name: name.clone(),
+                probability: 1.0,
+            };
+            holds.themes = themes.iter().map(scored).collect();
+            holds
+                .evidence
+                .retain(|e| e.claim == "sentiment" || themes.contains(&e.claim));
+        }
+        holds
+    }
 }
 
 /// The embeddings of one version of one entry.

@@ -45,12 +45,14 @@ mod store;
 mod vault;
 mod vectors;
 
-pub use analysis::{Analysis, Evidence, Sentiment, ThemeScore, Vectors};
+pub use analysis::{Analysis, Correction, Evidence, Sentiment, ThemeScore, Vectors};
 pub use entry::{Entry, EntryEdit, EntryId, MAX_TEXT_BYTES, NewEntry, Version};
 pub use error::{Error, Result};
 pub use field::FieldValue;
 pub use filter::{Compare, FieldCondition, Filter};
 pub use home::Home;
-pub use journal::{Draft, ImportCounts, Journal, Notice, Refused, Stats, TextHit, VectorHit};
+pub use journal::{
+    Corrected, Draft, ImportCounts, Journal, Notice, Refused, Stats, TextHit, VectorHit,
+};
 pub use secret::Secret;
 pub use vault::Protection;

@@ -72,6 +72,7 @@ pub(crate) fn analyse(journal: &mut Journal, entry: &Entry, valence: f32, themes
         tier: "instant".to_owned(),
         model: "by-hand".to_owned(),
         truncated: false,
+        corrected: false,
     };
     journal
         .save_analysis(&[(entry.id, entry.version, analysis, None)])

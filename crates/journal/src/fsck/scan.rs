@@ -9,7 +9,14 @@ use super::pages::Pages;
 use crate::Result;
 
 /// The tables that no model and no index can make again.
-pub(super) const PRECIOUS: [&str; 5] = ["entries", "versions", "prompts", "drafts", "meta"];
+pub(super) const PRECIOUS: [&str; 6] = [
+    "entries",
+    "versions",
+    "corrections",
+    "prompts",
+    "drafts",
+    "meta",
+];
 /// Indexes that name every entry by id, in their second column.
 const WITNESSES: [&str; 2] = ["entries_by_time", "entries_removed"];
 /// A hole this wide (the root is gone) names no entries; only witnesses can.

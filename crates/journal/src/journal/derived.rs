@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::Journal;
+use super::{Journal, corrections};
 use crate::row::{COLUMNS, Reader};
 use crate::vectors::{norm, pack, pack_sentences, unpack, unpack_sentences};
 use crate::{Analysis, Entry, EntryId, Error, Filter, Result, Vectors, store};
 
 const ANALYSIS: &str = "a.sentiment, a.confidence, a.valence, a.mixed, a.unsure, a.themes, a.evidence, a.tier, \
-    m.name, a.truncated";
+    m.name, a.truncated, EXISTS (SELECT 1 FROM corrections AS c WHERE c.entry_id = a.entry_id)";
 
 impl Journal {
     /// At most `limit` entries whose analysis is missing or out of date: those that failed least often, then the
@@ -85,14 +85,7 @@ impl Journal {
 
     /// The analysis of the current version of an entry.
     pub fn analysis(&self, id: EntryId) -> Result<Option<Analysis>> {
-        let sql = format!(
-            "SELECT {ANALYSIS} FROM analyses AS a JOIN models AS m ON m.id = a.model WHERE a.entry_id = ?"
-        );
-        Ok(self
-            .db
-            .prepare_cached(&sql)?
-            .query_row([id.0], |row| read_analysis(row, 0))
-            .optional()?)
+        analysis_of(&self.db, id)
     }
 
     /// The analyses of the entries chosen by `filter`, in its order; entries without one are left out.
@@ -155,6 +148,8 @@ fn save_one(
     now: i64,
 ) -> Result<()> {
     store::forget_analysis(tx, id)?;
+    let corrected = corrections::over(tx, id, made)?;
+    let made = corrected.as_ref().unwrap_or(made);
     let mut insert = tx.prepare_cached(
         "INSERT INTO analyses (entry_id, version, model, made, sentiment, confidence, valence, mixed, unsure, truncated, \
          tier, themes, evidence) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -174,18 +169,54 @@ fn save_one(
         serde_json::to_string(&made.themes).expect("names and numbers"),
         serde_json::to_string(&made.evidence).expect("names and numbers")
     ])?;
-    let mut insert =
-        tx.prepare_cached("INSERT OR IGNORE INTO themes (theme, entry_id) VALUES (?, ?)")?;
-    for theme in &made.themes {
-        finite("probability", theme.probability)?;
-        insert.execute(params![theme.name, id.0])?;
-    }
+    save_themes(tx, id, made)?;
     if let Some(vectors) = vectors {
         save_vectors(tx, id, vectors)?;
     }
     tx.prepare_cached("DELETE FROM queue WHERE entry_id = ?")?
         .execute([id.0])?;
     Ok(())
+}
+
+fn save_themes(tx: &Connection, id: EntryId, made: &Analysis) -> Result<()> {
+    let mut insert =
+        tx.prepare_cached("INSERT OR IGNORE INTO themes (theme, entry_id) VALUES (?, ?)")?;
+    for theme in &made.themes {
+        finite("probability", theme.probability)?;
+        insert.execute(params![theme.name, id.0])?;
+    }
+    Ok(())
+}
+
+/// The stored analysis of an entry.
+pub(super) fn analysis_of(db: &Connection, id: EntryId) -> Result<Option<Analysis>> {
+    let sql = format!(
+        "SELECT {ANALYSIS} FROM analyses AS a JOIN models AS m ON m.id = a.model WHERE a.entry_id = ?"
+    );
+    Ok(db
+        .prepare_cached(&sql)?
+        .query_row([id.0], |row| read_analysis(row, 0))
+        .optional()?)
+}
+
+/// Puts what a person may correct of an analysis that is stored in place of what stands there.
+pub(super) fn put(tx: &Connection, id: EntryId, holds: &Analysis) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE analyses SET sentiment = ?, confidence = ?, valence = ?, unsure = ?, themes = ?, evidence = ? \
+         WHERE entry_id = ?",
+    )?
+    .execute(params![
+        holds.sentiment.as_str(),
+        finite("confidence", holds.confidence)?,
+        finite("valence", holds.valence)?,
+        holds.unsure,
+        serde_json::to_string(&holds.themes).expect("names and numbers"),
+        serde_json::to_string(&holds.evidence).expect("names and numbers"),
+        id.0,
+    ])?;
+    tx.prepare_cached("DELETE FROM themes WHERE entry_id = ?")?
+        .execute([id.0])?;
+    save_themes(tx, id, holds)
 }
 
 fn save_vectors(tx: &Connection, id: EntryId, vectors: &Vectors) -> Result<()> {
@@ -266,5 +297,6 @@ fn read_analysis(row: &Row<'_>, at: usize) -> rusqlite::Result<Analysis> {
         tier: row.get(at + 7)?,
         model: row.get(at + 8)?,
         truncated: row.get(at + 9)?,
+        corrected: row.get(at + 10)?,
     })
 }

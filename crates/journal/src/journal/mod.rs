@@ -2,6 +2,7 @@
 
 mod add;
 mod change;
+mod corrections;
 mod derived;
 mod keys;
 mod open;
@@ -20,6 +21,7 @@ use crate::secret::Key;
 use crate::{Error, Home, Protection, Result, db};
 
 pub use add::{ImportCounts, Refused};
+pub use corrections::Corrected;
 pub use read::Stats;
 pub use search::{TextHit, VectorHit};
 pub use small::Draft;

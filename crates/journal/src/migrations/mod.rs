@@ -8,7 +8,10 @@ use crate::{Error, Result};
 pub(crate) type Step = &'static str;
 
 /// Every step since the first release; the schema's number is how many have been taken.
-pub(crate) const STEPS: &[Step] = &[include_str!("0001_first.sql")];
+pub(crate) const STEPS: &[Step] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_corrections.sql"),
+];
 
 /// The schema that the database has.
 pub(crate) fn current(db: &Connection) -> Result<u32> {

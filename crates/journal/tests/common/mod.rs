@@ -36,6 +36,7 @@ pub(crate) fn analysis(model: &str) -> Analysis {
         tier: "instant".into(),
         model: model.into(),
         truncated: false,
+        corrected: false,
     }
 }
 
