@@ -59,15 +59,14 @@ def adapter(model_dir, trained, meta=ASSETS / "adapter.json"):
     from apply import answer_of
     from export import load_adapter
     from predict import predict
-    from units import Item, fill_states, open_tokenizer
+    from units import Item, open_tokenizer
 
     base, model, _ = load_adapter(trained, model_dir)
     rule, tokenizer = json.loads(meta.read_text()), open_tokenizer(model_dir)
 
     def answers(texts, _rows):
         items = [Item(tokenizer, text) for text in texts]
-        fill_states(base, items)
-        return [answer_of(out, item.units, rule) for out, item in zip(predict(model, items), items)]
+        return [answer_of(out, item.units, rule) for out, item in zip(predict(base, model, items), items)]
 
     return answers
 

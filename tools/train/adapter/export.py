@@ -30,7 +30,7 @@ from model import LINEARS, NORMS, Adapter, Base, key  # noqa: E402
 from own_entries import DEV_VOICES, load_entries  # noqa: E402
 from predict import predict  # noqa: E402
 from train import Set  # noqa: E402
-from units import fill_states, open_tokenizer  # noqa: E402
+from units import open_tokenizer  # noqa: E402
 
 ROOT = HERE.parents[2]
 LIMIT_BYTES = 3_000_000
@@ -94,7 +94,6 @@ def main():
     held = [row for row in own if row.fold in DEV_VOICES]
     held += [row for row in clear if row.fold == TEST_FOLDS[1] and row.source in ("own", "lemotif")]
     data = Set(held, open_tokenizer(args.model_dir))
-    fill_states(base, data.items)
     meta = {
         "version": 1,
         "encoder": "minilm",
@@ -107,7 +106,7 @@ def main():
         "themes": THEMES,
         "emotions": EMOTIONS,
     }
-    meta |= calibrate(data.rows, predict(adapter, data.items))
+    meta |= calibrate(data.rows, predict(base, adapter, data.items))
     trained = [("our entries", [r for r in own if r.fold not in DEV_VOICES])]
     trained += [(name, [r for r in clear if r.source == name and r.fold not in TEST_FOLDS]) for name in ("own", "lemotif", "sad", "emobank", "goemotions")]
     meta["trained_on"] = [{"set": name, "texts": len(rows)} for name, rows in trained]

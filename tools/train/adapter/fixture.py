@@ -7,7 +7,7 @@ import torch
 
 from apply import answer_of
 from heads_fixture import ENTRIES
-from units import Item, batch_of, open_tokenizer, padded
+from units import Item, batch_of, open_tokenizer
 
 # A long one, so that windows and their context are covered: 24 sentences, about 400 pieces.
 LONG = [
@@ -32,14 +32,7 @@ LONG = [
 @torch.no_grad()
 def run_f32(base, adapter, item):
     """All raw outputs of one entry, without bf16 anywhere."""
-    item.states = []
-    for ids, _ in item.windows:
-        rows, mask = padded([ids])
-        item.states.append(base(rows, mask[:, None, None, :])[0])
-    batch = batch_of([item])
-    batch["x"] = batch["x"].float()
-    for w, states in enumerate(item.states):
-        batch["x"][w, : len(states)] = states
+    batch = batch_of(base, [item])
     vectors = adapter.sentence_vectors(batch["x"], batch["mask"], batch["unit_of"], len(batch["entry_of"]))
     out = adapter.read(vectors, batch["entry_of"], batch["place"], 1)
     out = {k: v.numpy() if k.startswith("unit_") else v[0].numpy() for k, v in out.items()}

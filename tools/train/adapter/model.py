@@ -46,10 +46,10 @@ def key(name):
 class Layer(nn.Module):
     """One BERT layer, post-norm. With `rank`, its linear maps carry low-rank additions and its norms are trained."""
 
-    def __init__(self, weights, index, rank=0, scale=2.0, dropout=0.0):
+    def __init__(self, weights, index, rank=0, scale=2.0):
         super().__init__()
         prefix = f"encoder.layer.{index}."
-        self.rank, self.scale, self.dropout = rank, scale, dropout
+        self.rank, self.scale = rank, scale
         for name, (size_in, size_out) in LINEARS.items():
             self.register_buffer(key(name) + "_w", weights[f"{prefix}{name}.weight"], persistent=False)
             self.register_buffer(key(name) + "_b", weights[f"{prefix}{name}.bias"], persistent=False)
@@ -61,33 +61,34 @@ class Layer(nn.Module):
                 parameter = nn.Parameter(weights[f"{prefix}{name}.{part}"].clone(), requires_grad=bool(rank))
                 self.register_parameter(f"{key(name)}_{part}", parameter)
 
-    def linear(self, name, x):
-        """x [..., in] to [..., out]."""
-        name = key(name)
-        y = F.linear(x, getattr(self, name + "_w"), getattr(self, name + "_b"))
-        if self.rank:
-            low = F.dropout(F.linear(x, getattr(self, name + "_A")), self.dropout, self.training)
-            y = y + F.linear(self.scale * low, getattr(self, name + "_B"))
-        return y
+    def merged(self, name):
+        """`W + B A`, [out, in], in the precision of the frozen W."""
+        frozen = getattr(self, key(name) + "_w")
+        if not self.rank:
+            return frozen
+        return frozen + (self.scale * getattr(self, key(name) + "_B") @ getattr(self, key(name) + "_A")).to(frozen.dtype)
+
+    def linear(self, names, x):
+        """x [..., in] to [..., out], for some maps side by side."""
+        w = torch.cat([self.merged(name) for name in names])
+        return F.linear(x.to(w.dtype), w, torch.cat([getattr(self, key(name) + "_b") for name in names]))
 
     def norm(self, name, x):
         weight, bias = getattr(self, key(name) + "_weight"), getattr(self, key(name) + "_bias")
-        return F.layer_norm(x, (DIM,), weight, bias, 1e-12)
+        return F.layer_norm(x, (DIM,), weight.to(x.dtype), bias.to(x.dtype), 1e-12)
 
     def forward(self, x, mask):
         """x [windows, length, 384]; mask bool [windows, 1, 1, length], true where there is a piece."""
         windows, length, _ = x.shape
-        q, k, v = (
-            self.linear(f"attention.self.{part}", x).view(windows, length, HEADS, DIM // HEADS).transpose(1, 2)
-            for part in ("query", "key", "value")
-        )
+        qkv = self.linear([f"attention.self.{part}" for part in ("query", "key", "value")], x)
+        q, k, v = qkv.view(windows, length, 3, HEADS, DIM // HEADS).permute(2, 0, 3, 1, 4)
         # Written out: torch's fused attention is slower than this on the CPU, backwards above all.
         scores = (q * (DIM // HEADS) ** -0.5) @ k.transpose(2, 3)
         weights = torch.softmax(scores.masked_fill(~mask, -1e4), dim=-1)
-        attended = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(windows, length, DIM)
-        x = self.norm("attention.output.LayerNorm", x + self.linear("attention.output.dense", attended))
-        inner = F.gelu(self.linear("intermediate.dense", x))
-        return self.norm("output.LayerNorm", x + self.linear("output.dense", inner))
+        attended = (weights @ v).transpose(1, 2).reshape(windows, length, DIM)
+        x = self.norm("attention.output.LayerNorm", x + self.linear(["attention.output.dense"], attended))
+        inner = F.gelu(self.linear(["intermediate.dense"], x))
+        return self.norm("output.LayerNorm", x + self.linear(["output.dense"], inner))
 
 
 class Base(nn.Module):
@@ -119,7 +120,7 @@ class Adapter(nn.Module):
     def __init__(self, weights, first=2, rank=32, hidden=128, attention=64, dropout=0.1, themes=20, emotions=29):
         super().__init__()
         self.config = {"first_layer": first, "rank": rank, "hidden": hidden, "attention": attention}
-        self.layers = nn.ModuleList(Layer(weights, i, rank, dropout=dropout) for i in range(first, LAYERS))
+        self.layers = nn.ModuleList(Layer(weights, i, rank) for i in range(first, LAYERS))
         self.dropout = nn.Dropout(dropout)
         self.attend_in, self.attend_out = nn.Linear(DIM, attention), nn.Linear(attention, 1, bias=False)
         self.attend_place = nn.Parameter(torch.zeros(2))
@@ -131,8 +132,16 @@ class Adapter(nn.Module):
         nn.init.constant_(self.themes.bias, -2.0)  # most themes are absent from most entries
         nn.init.constant_(self.emotions.bias, -2.5)
 
+    def in_bf16(self):
+        """Computes the layers in bf16 from now on: for training, and for looking at many texts."""
+        for layer in self.layers:
+            for name, weight in layer.named_buffers():
+                setattr(layer, name, weight.bfloat16())
+        return self
+
     def sentence_vectors(self, x, mask, unit_of, units):
         """States [windows, length, 384] to [units, 384]. `unit_of` int [windows, length]; `units` and above: no unit."""
+        x = x.to(self.layers[0].output_dense_w.dtype)
         for layer in self.layers:
             x = layer(x, mask)
         flat = unit_of.reshape(-1)
@@ -148,8 +157,7 @@ class Adapter(nn.Module):
     def forward(self, x, mask, unit_of, entry_of, place, entries):
         """All heads for a batch of entries. `entry_of` int [units], `place` f32 [units, 2] (is first, is last)."""
         h = self.dropout(self.sentence_vectors(x, mask, unit_of, len(entry_of)))
-        with torch.autocast("cpu", enabled=False):  # the layers may train in bf16, the heads do not
-            return self.read(h, entry_of, place, entries)
+        return self.read(h, entry_of, place, entries)  # the layers may train in bf16, the heads do not
 
     def read(self, h, entry_of, place, entries):
         """The heads over sentence vectors h f32 [units, 384]."""

@@ -9,14 +9,13 @@ from units import batch_of, batches
 
 
 @torch.no_grad()
-def predict(adapter, items, tokens=6000):
+def predict(base, adapter, items, tokens=6000):
     """Numpy outputs per item, in the order of `items`; unit outputs as a list of arrays."""
     adapter.eval()
     out = [None] * len(items)
     for group in batches(items, range(len(items)), tokens):
-        batch = batch_of([items[i] for i in group])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            result = adapter(**batch)
+        batch = batch_of(base, [items[i] for i in group])
+        result = adapter(**batch)
         result = {k: v.float().numpy() for k, v in result.items()}
         entry_of = batch["entry_of"].numpy()
         for k, i in enumerate(group):
