@@ -127,6 +127,12 @@ fn restore(context: &Context, file: &Path, replace: bool) -> anyhow::Result<Exit
             "the backup held no {name}, like the home that it was made of; without it the journal cannot be read"
         ));
     }
+    if restored.manifest.protection == Protection::KeyFile && !restored.manifest.holds_key {
+        context.out.warn(format!(
+            "the backup does not hold the key: put journal.key into {} before you open the journal",
+            context.home().display()
+        ));
+    }
     if let Some(before) = automatic {
         context.out.note(format!(
             "the journal that was there before is in {}",

@@ -113,9 +113,10 @@ struct Mounted(PathBuf);
 
 impl Mounted {
     /// `None`, loudly, where mounting is not allowed.
-    fn at(path: PathBuf) -> Option<Mounted> {
+    fn at(path: PathBuf, size: &str) -> Option<Mounted> {
         std::fs::create_dir(&path).unwrap();
-        let mounted = mount(&["-t", "tmpfs", "-o", "size=20m,mode=700", "tmpfs"], &path);
+        let options = format!("size={size},mode=700");
+        let mounted = mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], &path);
         if !mounted {
             eprintln!("skipped: mounting a tmpfs needs root; run this test as root to check it");
         }
@@ -137,7 +138,7 @@ fn mount(args: &[&str], at: &Path) -> bool {
 #[test]
 fn a_home_that_cannot_be_written_to_is_said_to_be_so() {
     let person = Person::new();
-    let Some(disk) = Mounted::at(person.home()) else {
+    let Some(disk) = Mounted::at(person.home(), "20m") else {
         return;
     };
     person.run(&["new", "--no-analysis", "before"]).ok();
@@ -157,6 +158,29 @@ fn a_home_that_cannot_be_written_to_is_said_to_be_so() {
         list.stderr,
         "note: the journal's home cannot be written to: reading only\n"
     );
+}
+
+#[test]
+fn a_full_disk_costs_the_entry_at_hand_and_no_other() {
+    let person = Person::new();
+    let Some(disk) = Mounted::at(person.home(), "1m") else {
+        return;
+    };
+    person.run(&["new", "--no-analysis", "before"]).ok();
+    let long = "x ".repeat(400_000);
+    let full = "companion: the disk that holds the journal is full: this was not saved, everything saved \
+                before is safe; free some space and try again\n";
+    let refused = person.pipe(&["new", "--no-analysis", "-"], long.as_str());
+    assert_eq!(refused.fails(6), full);
+    assert_eq!(
+        person.run(&["list"]).ok(),
+        "1  2131-03-14 14:30     before\n"
+    );
+    assert!(mount(&["-o", "remount,size=20m"], &disk.0));
+    person
+        .pipe(&["new", "--no-analysis", "-"], long.as_str())
+        .ok();
+    assert!(person.run(&["fsck"]).code == 0);
 }
 
 #[test]

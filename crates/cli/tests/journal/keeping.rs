@@ -26,6 +26,38 @@ fn a_backup_comes_back_into_an_empty_home() {
 }
 
 #[test]
+fn a_backup_without_the_key_wants_it_beside_the_restored_journal() {
+    let person = Person::with(&["one"]);
+    let run = person.run(&["backup", "create", "b", "--without-key"]);
+    assert_eq!(
+        run.stderr,
+        "it does not hold the key: keep journal.key too, or the backup is of no use\n"
+    );
+    let other = Person::new();
+    let file = person.dir.path().join("b");
+    let run = other.run(&["backup", "restore", file.to_str().unwrap()]);
+    let home = other.home().display().to_string();
+    assert_eq!(run.stdout, format!("restored 1 entry into {home}\n"));
+    assert_eq!(
+        run.stderr,
+        format!(
+            "the backup does not hold the key: put journal.key into {home} before you open the journal\n"
+        )
+    );
+    let missing = format!(
+        "companion: the key file {home}/journal.key is missing, and without it the journal cannot be read; \
+         put it back from a backup\n"
+    );
+    assert_eq!(other.run(&["list"]).fails(4), missing);
+    std::fs::copy(
+        person.home().join("journal.key"),
+        other.home().join("journal.key"),
+    )
+    .unwrap();
+    assert_eq!(other.text(1), "one");
+}
+
+#[test]
 fn a_restore_replaces_only_when_told_and_keeps_what_was_there() {
     let person = Person::with(&["one"]);
     person.run(&["backup", "create", "b"]).ok();

@@ -148,6 +148,23 @@ fn escapes_in_the_names_of_imported_files_are_shown() {
 }
 
 #[test]
+fn a_pipe_or_a_device_is_refused_with_the_way_to_read_it() {
+    let person = Person::new();
+    let pipe = person.dir.path().join("p.jsonl");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for path in ["p.jsonl", "/dev/zero"] {
+        assert_eq!(
+            person.run(&["import", path]).fails(2),
+            format!(
+                "companion: file {path:?} cannot be used: it is a pipe or a device; give `-` instead to \
+                 read what stdin holds\n"
+            )
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_told_is_asked_for() {
     let person = Person::with(&["before"]);
     assert_eq!(
