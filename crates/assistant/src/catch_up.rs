@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use journal::Journal;
 use serde::Serialize;
 
-use crate::{Instant, Result};
+use crate::{Instant, Result, personal};
 
 /// Entries analysed and saved in one transaction: long enough to keep the encoder busy, short enough that a crash or
 /// Ctrl-C costs a second of work.
@@ -37,6 +37,7 @@ pub fn catch_up(
     cancelled: &AtomicBool,
 ) -> Result<CatchUp> {
     requeue_outdated(journal, instant)?;
+    let instant = &instant.for_journal(journal)?;
     let total = journal.queued_count()?;
     let mut done = CatchUp::default();
     loop {
@@ -80,5 +81,9 @@ fn requeue_outdated(journal: &mut Journal, instant: &Instant) -> Result<u64> {
     };
     // Only after the queue is durable: a crash in between queues once more, which costs time and loses nothing.
     journal.set_meta(MADE_BY, Some(instant.model()))?;
+    // Shifts that were fitted to what another model read say nothing of this one.
+    if made_by.is_some() {
+        personal::learn(journal, instant)?;
+    }
     Ok(queued)
 }

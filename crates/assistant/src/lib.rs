@@ -20,6 +20,7 @@
 mod catch_up;
 mod error;
 mod instant;
+pub mod personal;
 pub mod prompt;
 mod quote;
 pub mod search;
@@ -38,7 +39,7 @@ use serde::Serializer;
 pub use catch_up::{CatchUp, catch_up};
 pub use error::{Error, Result};
 pub use instant::{
-    AdaptedReader, Analysed, EmotionScore, Instant, LinearReader, Passage, Reader, Reading,
+    AdaptedReader, Analysed, EmotionScore, Instant, LinearReader, Passage, Reader, Reading, Said,
 };
 pub use span::{Span, Unit};
 pub use stats::Interval;

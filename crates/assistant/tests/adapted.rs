@@ -219,6 +219,9 @@ fn a_seeded_adapter_reads_alike_alone_and_among_others() {
         "Mum called; she is better.",
     ];
     let together = instant.analyse(&texts, &mut |_| {}).unwrap();
+    for (said, among) in instant.read(&texts).unwrap().iter().zip(&together) {
+        assert_eq!(said.analysis, among.analysis, "without vectors for search");
+    }
     for (text, among) in texts.iter().zip(together) {
         let alone = instant.analyse(&[text], &mut |_| {}).unwrap().remove(0);
         assert_eq!(alone.analysis, among.analysis, "{text}");

@@ -113,3 +113,14 @@ fn analysis_and_vectors_name_what_made_them() {
     assert_eq!(a.vectors.model, instant.encoder().model_id());
     assert_eq!(a.analysis.tier, "instant");
 }
+
+#[test]
+fn reading_without_vectors_says_the_same() {
+    let texts = odd_texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let analysed = tiny().analyse(&texts, &mut |_| {}).unwrap();
+    for (said, analysed) in tiny().read(&texts).unwrap().iter().zip(analysed) {
+        assert_eq!(said.analysis, analysed.analysis);
+        assert_eq!(said.reading, analysed.reading);
+    }
+}

@@ -63,6 +63,8 @@ fn stream_gives_one_analysis_a_line_in_order_and_stores_nothing() {
     assert_eq!(rows.len(), 5);
     let expected = [
         "confidence",
+        "emotions",
+        "evidence",
         "mixed",
         "model",
         "sentiment",
@@ -85,6 +87,10 @@ fn stream_gives_one_analysis_a_line_in_order_and_stores_nothing() {
         (&json!(3), &json!("\"text\" is blank"))
     );
     assert_eq!(rows[3]["line"], 4);
+    for evidence in rows[0]["evidence"].as_array().unwrap() {
+        let quote = evidence["quote"].as_str().unwrap();
+        assert!(text.contains(quote) && !quote.is_empty(), "{evidence}");
+    }
     for row in [&rows[0], &rows[1], &rows[4]] {
         check(row);
     }

@@ -74,6 +74,10 @@ impl Reader for AdaptedReader {
         &self.asset.id
     }
 
+    fn needs_vectors(&self) -> bool {
+        false
+    }
+
     fn read(&self, passages: &[Passage<'_>]) -> Vec<Reading> {
         let texts: Vec<Sentences<'_>> = passages
             .iter()

@@ -11,12 +11,13 @@ mod reading;
 use std::{ops::Range, sync::Arc};
 
 use engine::encoder::{Embedding, Encoder};
-use journal::{Analysis, Vectors};
+use journal::{Analysis, Journal, Vectors};
 
 pub use adapted::AdaptedReader;
 pub use linear::LinearReader;
 pub use reading::{EmotionScore, Passage, Reader, Reading};
 
+use crate::personal::{self, Personal};
 use crate::{Error, Result, TIER};
 
 /// Texts go to the encoder in groups of about this many bytes, so that progress is seen and memory stays bounded
@@ -29,15 +30,29 @@ pub struct Instant {
     encoder: Encoder,
     reader: Arc<dyn Reader>,
     model: String,
+    personal: Option<Arc<Personal>>,
 }
 
-/// What the instant tier says about one text.
+/// What the instant tier says about one text that nobody stores.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Sentiment, valence, themes, evidence.
+    pub analysis: Analysis,
+    /// Words for what is felt, likeliest first, three at most; none where the reader knows no such words.
+    pub emotions: Vec<EmotionScore>,
+    /// What was read, before a journal's corrections shifted it.
+    pub reading: Reading,
+}
+
+/// What the instant tier says about one text, with what a journal needs to find it again.
 #[derive(Clone, Debug)]
 pub struct Analysed {
     /// Sentiment, valence, themes, evidence.
     pub analysis: Analysis,
     /// Words for what is felt, likeliest first, three at most; none where the reader knows no such words.
     pub emotions: Vec<EmotionScore>,
+    /// What was read, before a journal's corrections shifted it.
+    pub reading: Reading,
     /// Embeddings of the text and of each of its sentences, for search.
     pub vectors: Vectors,
     /// Word pieces read, all of them.
@@ -70,7 +85,17 @@ impl Instant {
             encoder,
             reader,
             model,
+            personal: None,
         }
+    }
+
+    /// The same tier, reading as the corrections in `journal` have taught it.
+    pub fn for_journal(&self, journal: &Journal) -> Result<Self> {
+        let personal = personal::remembered(journal, &self.model)?.map(Arc::new);
+        Ok(Self {
+            personal,
+            ..self.clone()
+        })
     }
 
     /// Name of the tier, as analyses carry it.
@@ -100,6 +125,57 @@ impl Instant {
             rest = later;
         }
         Ok(all)
+    }
+
+    /// Analyses `texts` without making the vectors that only search needs: a third of the work, where the reader can do
+    /// without them. What is said is the same as [`Instant::analyse`] says.
+    pub fn read(&self, texts: &[&str]) -> Result<Vec<Said>> {
+        let mut all = Vec::with_capacity(texts.len());
+        let mut rest = texts;
+        while !rest.is_empty() {
+            let (group, later) = rest.split_at(group_len(rest));
+            if self.reader.needs_vectors() {
+                all.extend(self.group(group)?.into_iter().map(Said::from));
+            } else {
+                let sentences: Vec<_> = group.iter().map(|t| crate::sentences(t)).collect();
+                let passages: Vec<Passage<'_>> = group
+                    .iter()
+                    .zip(&sentences)
+                    .map(|(text, sentences)| Passage {
+                        text,
+                        sentences,
+                        entry: &[],
+                        vectors: &[],
+                    })
+                    .collect();
+                all.extend(self.say(&passages)?);
+            }
+            rest = later;
+        }
+        Ok(all)
+    }
+
+    /// What the reader says of `passages`, shifted by what the journal taught.
+    fn say(&self, passages: &[Passage<'_>]) -> Result<Vec<Said>> {
+        let readings = self.reader.read(passages);
+        if readings.len() != passages.len() {
+            let (expected, got) = (passages.len(), readings.len());
+            return Err(Error::Reader {
+                reader: self.reader.id().to_owned(),
+                expected,
+                got,
+            });
+        }
+        let one = |(reading, passage): (Reading, &Passage<'_>)| Said {
+            analysis: match &self.personal {
+                Some(personal) => personal.shift(&reading),
+                None => reading.clone(),
+            }
+            .analysis(passage.sentences, &self.model),
+            emotions: reading.emotion_words(),
+            reading,
+        };
+        Ok(readings.into_iter().zip(passages).map(one).collect())
     }
 
     /// Texts that share one ragged call of the encoder.
@@ -145,27 +221,15 @@ impl Instant {
                 vectors,
             })
             .collect();
-        let readings = self.reader.read(&passages);
-        if readings.len() != texts.len() {
-            let (expected, got) = (texts.len(), readings.len());
-            return Err(Error::Reader {
-                reader: self.reader.id().to_owned(),
-                expected,
-                got,
-            });
-        }
-        let analyses: Vec<(Analysis, Vec<EmotionScore>)> = readings
-            .iter()
-            .zip(&sentences)
-            .map(|(r, s)| (r.analysis(s, &self.model), r.emotion_words()))
-            .collect();
-        Ok(analyses
+        let said = self.say(&passages)?;
+        Ok(said
             .into_iter()
             .zip(sentences)
             .zip(embedded)
-            .map(|(((analysis, emotions), spans), (whole, parts))| Analysed {
-                analysis,
-                emotions,
+            .map(|((said, spans), (whole, parts))| Analysed {
+                analysis: said.analysis,
+                emotions: said.emotions,
+                reading: said.reading,
                 tokens: whole.tokens,
                 vectors: Vectors {
                     model: self.encoder.model_id().to_owned(),
@@ -183,6 +247,16 @@ impl Instant {
             .pop()
             .map(|e| e.vector)
             .unwrap_or_default()
+    }
+}
+
+impl From<Analysed> for Said {
+    fn from(analysed: Analysed) -> Said {
+        Said {
+            analysis: analysed.analysis,
+            emotions: analysed.emotions,
+            reading: analysed.reading,
+        }
     }
 }
 

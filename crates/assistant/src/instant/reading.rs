@@ -38,9 +38,9 @@ pub struct Passage<'a> {
     pub text: &'a str,
     /// Byte spans of its sentences, in order; empty only for blank text.
     pub sentences: &'a [Range<usize>],
-    /// Embedding of the whole text, `[dim]`, L2-normalised.
+    /// Embedding of the whole text, `[dim]`, L2-normalised; empty for a reader that needs none.
     pub entry: &'a [f32],
-    /// Embeddings of the sentences, each `[dim]`, in the order of `sentences`.
+    /// Embeddings of the sentences, each `[dim]`, in the order of `sentences`; none for a reader that needs none.
     pub vectors: &'a [Vec<f32>],
 }
 
@@ -69,6 +69,10 @@ pub struct Reading {
 pub trait Reader: Send + Sync {
     /// Names the weights, so that an analysis records what made it.
     fn id(&self) -> &str;
+    /// Whether it reads the embeddings of a passage, which are then there; else they may be missing.
+    fn needs_vectors(&self) -> bool {
+        true
+    }
     /// One reading a passage, in order.
     fn read(&self, passages: &[Passage<'_>]) -> Vec<Reading>;
 }
@@ -154,6 +158,7 @@ impl Reading {
             tier: TIER.to_owned(),
             model: model.to_owned(),
             truncated: false,
+            corrected: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use assistant::Said;
 use journal::{Analysis, Entry, EntryId, Journal, ThemeScore};
 use serde::Serialize;
 
@@ -13,14 +14,14 @@ use crate::jsonl;
 use crate::messages;
 use crate::output::Line;
 use crate::view::json::{self, EntryJson};
-use crate::view::{dates, mood};
+use crate::view::{dates, evidence, mood};
 
 /// What to analyse.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With --jsonl nothing is stored and no journal is opened. Each line of FILE is an \
     object with a field \"text\"; each line of the answer is {\"sentiment\":…,\"confidence\":…,\"valence\":…,\
-    \"themes\":[…],…}, in the same order, with the other fields of the input under \"input\". A line that \
+    \"themes\":[…],\"evidence\":[{\"claim\":…,\"quote\":…}],…}, in the same order, with the other fields of the input under \"input\". A line that \
     cannot be used gives {\"error\":…,\"line\":N}; the rest goes on, and the exit code is 1 at the end."
 )]
 pub(crate) struct Args {
@@ -51,13 +52,30 @@ struct Row {
     mixed: bool,
     unsure: bool,
     themes: Vec<ThemeScore>,
+    /// Words for what is felt, likeliest first.
+    emotions: Vec<Emotion>,
+    /// The sentence that speaks for the sentiment, and for each theme.
+    evidence: Vec<Quote>,
     tier: String,
     model: String,
     truncated: bool,
 }
 
-impl From<Analysis> for Row {
-    fn from(analysis: Analysis) -> Row {
+#[derive(Serialize)]
+struct Emotion {
+    name: &'static str,
+    probability: f32,
+}
+
+#[derive(Serialize)]
+struct Quote {
+    claim: String,
+    quote: String,
+}
+
+impl Row {
+    fn new(said: Said, text: &str) -> Row {
+        let analysis = said.analysis;
         Row {
             sentiment: analysis.sentiment,
             confidence: json::places(analysis.confidence),
@@ -70,6 +88,25 @@ impl From<Analysis> for Row {
                 .map(|theme| ThemeScore {
                     probability: json::places(theme.probability),
                     ..theme
+                })
+                .collect(),
+            emotions: said
+                .emotions
+                .into_iter()
+                .map(|word| Emotion {
+                    name: word.name,
+                    probability: json::places(word.probability),
+                })
+                .collect(),
+            evidence: analysis
+                .evidence
+                .into_iter()
+                .filter_map(|evidence| {
+                    let quote = text.get(evidence.start..evidence.end)?.to_owned();
+                    Some(Quote {
+                        claim: evidence.claim,
+                        quote,
+                    })
                 })
                 .collect(),
             tier: analysis.tier,
@@ -85,10 +122,11 @@ fn stream(context: &Context, file: &Path) -> anyhow::Result<Exit> {
         .instant()?
         .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
     jsonl::run(input, &context.out, |texts| {
-        let analysed = instant.analyse(texts, &mut |_| {})?;
-        Ok(analysed
+        Ok(instant
+            .read(texts)?
             .into_iter()
-            .map(|one| Row::from(one.analysis))
+            .zip(texts)
+            .map(|(one, text)| Row::new(one, text))
             .collect())
     })
 }
@@ -192,12 +230,6 @@ fn show_one(context: &Context, entry: &Entry, analysis: &Analysis) -> anyhow::Re
                 .plain(theme.name.as_str()),
         )?;
     }
-    for evidence in &analysis.evidence {
-        // A span that does not lie on character bounds is of another version; it says nothing then.
-        if let Some(quote) = entry.text.get(evidence.start..evidence.end) {
-            out.line(Line::new().dim(format!("  {}", evidence.claim)))?;
-            out.prose(quote, 4)?;
-        }
-    }
+    evidence::show(analysis, &entry.text, out)?;
     out.line(Line::new().dim(format!("  by {}", analysis.model)))
 }

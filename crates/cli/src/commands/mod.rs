@@ -8,6 +8,7 @@ mod config;
 mod edit;
 mod embed;
 mod export;
+mod fix;
 mod fsck;
 mod health;
 mod history;
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     Rekey(rekey::Args),
     /// Tell how entries, or lines of text, feel and what they are about
     Analyze(analyze::Args),
+    /// Say how an entry feels or what it is about, where the model is wrong
+    Fix(fix::Args),
     /// Turn texts into vectors, line by line
     Embed(embed::Args),
     /// Fetch, list, check and remove models
@@ -147,6 +150,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Passphrase(args) => passphrase::run(&context, &args),
         Command::Rekey(args) => rekey::run(&context, &args),
         Command::Analyze(args) => analyze::run(&context, &args),
+        Command::Fix(args) => fix::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Health(args) => health::run(&context, &args),

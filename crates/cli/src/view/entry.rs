@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use journal::{Analysis, Entry};
 
-use super::{dates, mood};
+use super::{dates, evidence, mood};
 use crate::output::{Line, Output, escape, wrap};
 
 /// `  12  2026-03-10 20:00 + * Walked to the lake with Ana…`, shortened to the terminal.
@@ -91,7 +91,10 @@ pub(crate) fn full(entry: &Entry, analysis: Option<&Analysis>, out: &Output) -> 
         out.line(Line::new().dim("fields  ").plain(fields.join(" ")))?;
     }
     match analysis {
-        Some(analysis) => out.line(mood::line(analysis, out))?,
+        Some(analysis) => {
+            out.line(mood::line(analysis, out))?;
+            evidence::show(analysis, &entry.text, out)?;
+        }
         None if entry.deleted.is_none() => {
             out.line(Line::new().dim("not analysed yet"))?;
         }

@@ -40,6 +40,8 @@ struct AnalysisJson<'a> {
     tier: &'a str,
     model: &'a str,
     truncated: bool,
+    /// Whether it says what the person said, with `companion fix`.
+    corrected: bool,
 }
 
 #[derive(Serialize)]
@@ -106,6 +108,7 @@ impl<'a> AnalysisJson<'a> {
             tier: &analysis.tier,
             model: &analysis.model,
             truncated: analysis.truncated,
+            corrected: analysis.corrected,
         }
     }
 }

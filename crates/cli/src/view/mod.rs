@@ -3,6 +3,7 @@
 pub(crate) mod chart;
 pub(crate) mod dates;
 pub(crate) mod entry;
+pub(crate) mod evidence;
 pub(crate) mod hits;
 pub(crate) mod json;
 pub(crate) mod mood;

@@ -8,11 +8,17 @@ use crate::output::{Line, Output, Style};
 pub(crate) fn line(analysis: &Analysis, out: &Output) -> Line {
     let mut line = Line::new()
         .dim("feels ")
-        .styled(style(analysis.sentiment), words(analysis))
-        .dim(format!(" ({:.0} %)", analysis.confidence * 100.0));
+        .styled(style(analysis.sentiment), words(analysis));
+    // What the person said has no probability.
+    if analysis.confidence < 1.0 || !analysis.corrected {
+        line = line.dim(format!(" ({:.0} %)", analysis.confidence * 100.0));
+    }
     if !analysis.themes.is_empty() {
         let names: Vec<&str> = analysis.themes.iter().map(|t| t.name.as_str()).collect();
         line = line.dim(out.glyph(" · ", " - ")).plain(names.join(", "));
+    }
+    if analysis.corrected {
+        line = line.dim(out.glyph(" · ", " - ")).dim("as you said");
     }
     line
 }

@@ -10,6 +10,7 @@
 mod changing;
 mod editor;
 mod finding;
+mod fixing;
 mod hostile;
 mod keeping;
 mod locks;

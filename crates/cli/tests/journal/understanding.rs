@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::person::Person;
 
 /// Somebody with the models of `make test`.
-fn reader() -> Option<Person> {
+pub(crate) fn reader() -> Option<Person> {
     let Some(models) = std::env::var_os("COMPANION_TEST_MODELS").map(PathBuf::from) else {
         eprintln!("skipped: COMPANION_TEST_MODELS is not set; run `make test`");
         return None;
@@ -18,7 +18,8 @@ fn reader() -> Option<Person> {
 
 const GOOD: &str =
     "What a wonderful day with my friends by the lake, I laughed so much and felt happy.";
-const BAD: &str = "I feel terrible. The doctor called with bad news and I cried all evening.";
+pub(crate) const BAD: &str =
+    "I feel terrible. The doctor called with bad news and I cried all evening.";
 
 #[test]
 fn an_entry_is_saved_first_and_then_read() {
