@@ -17,6 +17,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+pub mod care;
 mod catch_up;
 mod error;
 mod instant;

@@ -4,33 +4,57 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use assistant::Instant;
+use assistant::{Instant, care};
 use journal::{Analysis, Entry, Journal};
 
 use crate::context::Context;
 use crate::interrupt;
 
-/// Analyses `entry` and stores the result. `None` where no model is installed.
+/// What came of reading one entry.
+pub(crate) struct Read {
+    /// What is stored now; nothing where no model is installed.
+    pub(crate) analysis: Option<Analysis>,
+    /// Whether the entry speaks of danger to the writer. It is told once, here, and stored nowhere.
+    pub(crate) danger: bool,
+}
+
+impl Read {
+    /// What can be said of `entry` without a model.
+    pub(crate) fn without_model(entry: &Entry) -> Read {
+        Read {
+            analysis: None,
+            danger: care::speaks_of_danger(&entry.text, None, None),
+        }
+    }
+}
+
+/// Analyses `entry` and stores the result.
 pub(crate) fn analyse_entry(
     context: &Context,
     journal: &mut Journal,
     entry: &Entry,
-) -> anyhow::Result<Option<Analysis>> {
+) -> anyhow::Result<Read> {
     let Some(instant) = context.instant()? else {
-        return Ok(None);
+        return Ok(Read::without_model(entry));
     };
+    let instant = instant.for_journal(journal)?;
     let analysed = instant.analyse(&[&entry.text], &mut |_| {})?.pop();
     let Some(analysed) = analysed else {
-        return Ok(None);
+        return Ok(Read::without_model(entry));
     };
-    let analysis = analysed.analysis.clone();
+    let classifier = care::Classifier::committed(instant.encoder())?;
+    let danger = care::speaks_of_danger(&entry.text, classifier.as_ref(), Some(&analysed.vectors));
     journal.save_analysis(&[(
         entry.id,
         entry.version,
         analysed.analysis,
         Some(analysed.vectors),
     )])?;
-    Ok(Some(analysis))
+    Ok(Read {
+        // As it is stored: with what the person has corrected.
+        analysis: journal.analysis(entry.id)?,
+        danger,
+    })
 }
 
 /// Analyses everything that is queued, with a progress bar where it takes long, and returns the

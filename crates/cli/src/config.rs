@@ -15,6 +15,12 @@ pub(crate) struct Config {
     pub(crate) editor: String,
     /// The encoder for analysis and search, a name below `models/`.
     pub(crate) encoder: String,
+    /// Whether an entry that speaks of danger is answered with a card of numbers to call.
+    pub(crate) care: bool,
+    /// The country whose numbers that card names, two letters; empty: the locale's.
+    pub(crate) country: String,
+    /// The language of that card, two letters; empty: the locale's.
+    pub(crate) language: String,
 }
 
 impl Default for Config {
@@ -22,6 +28,9 @@ impl Default for Config {
         Config {
             editor: String::new(),
             encoder: "minilm-int8".to_owned(),
+            care: true,
+            country: String::new(),
+            language: String::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::bank::{Mood, QUOTE_SLOT, Question};
 use super::state::State;
-use crate::{quote, stats, style};
+use crate::{care, quote, stats, style};
 
 /// Entries older than this (freshness below) are not followed up.
 const STALE: f32 = 0.18;
@@ -44,9 +44,13 @@ pub(super) struct Passage {
     pub(super) claim: String,
 }
 
-/// The evidence sentences of the latest entries, newest entry first.
+/// The evidence sentences of the latest entries, newest entry first. An entry that speaks of danger is answered with a
+/// card when it is saved; no clever question ever quotes it.
 pub(super) fn passages(state: &State) -> Vec<Passage> {
-    let fresh = (0..state.entries.len()).filter(|i| state.freshness(*i) >= STALE);
+    let fresh = (0..state.entries.len()).filter(|i| {
+        state.freshness(*i) >= STALE
+            && !care::speaks_of_danger(&state.entries[*i].entry.text, None, None)
+    });
     let of_entry = |entry: usize| {
         let read = &state.entries[entry];
         read.analysis

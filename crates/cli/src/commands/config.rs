@@ -58,6 +58,18 @@ const KEYS: &[Key] = &[
         name: "encoder",
         help: "the model for analysis and search, a name of `companion model list`",
     },
+    Key {
+        name: "care",
+        help: "whether an entry that speaks of self-harm or danger is answered with a card of numbers to call",
+    },
+    Key {
+        name: "country",
+        help: "the country whose numbers that card names (US, GB, DE, …); empty: as the locale says",
+    },
+    Key {
+        name: "language",
+        help: "the language of that card (en, de, fr, es, nl, it, pt); empty: as the locale says",
+    },
 ];
 
 /// A row of `config list --json`.

@@ -2,6 +2,7 @@
 
 use journal::{Entry, EntryEdit, EntryId, Journal};
 
+use crate::analysis::Read;
 use crate::commands::save;
 use crate::context::Context;
 use crate::editor;
@@ -165,15 +166,21 @@ fn tell(
             Line::new().plain(format!("nothing changed in {}", after.id))
         })?;
     }
-    let analysis = if args.no_analysis || after.text == before.text {
-        journal.analysis(after.id)?
+    let read = if after.text == before.text {
+        Read {
+            analysis: journal.analysis(after.id)?,
+            danger: false,
+        }
+    } else if args.no_analysis {
+        Read::without_model(after)
     } else {
         save::analyse_or_say(context, journal, after)
     };
     if out.is_json() {
-        out.json(&EntryJson::new(after, analysis.as_ref()))?;
-    } else if let Some(analysis) = analysis.filter(|_| changed) {
-        out.line(mood::line(&analysis, out))?;
+        out.json(&EntryJson::new(after, read.analysis.as_ref()))?;
+    } else if let Some(analysis) = read.analysis.as_ref().filter(|_| changed) {
+        out.line(mood::line(analysis, out))?;
     }
+    save::show_care(context, &read)?;
     Ok(Exit::Success)
 }

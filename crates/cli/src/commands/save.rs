@@ -2,16 +2,16 @@
 //! `companion` all end here.
 
 use jiff::ZonedDateTime;
-use journal::{Analysis, Entry, Filter, Journal, NewEntry};
+use journal::{Entry, Filter, Journal, NewEntry};
 
-use crate::analysis;
+use crate::analysis::{self, Read};
 use crate::compose;
 use crate::context::Context;
 use crate::exit::{self, Exit, Failure};
 use crate::messages;
 use crate::output::Line;
 use crate::view::json::EntryJson;
-use crate::view::{dates, mood};
+use crate::view::{care, dates, mood};
 use crate::when;
 
 /// What can be set beside the text of an entry.
@@ -139,42 +139,46 @@ fn analyse(
     entry: &Entry,
     skip: bool,
 ) -> anyhow::Result<Exit> {
-    let analysis = if skip {
-        None
+    let read = if skip {
+        Read::without_model(entry)
     } else {
         analyse_or_say(context, journal, entry)
     };
     if context.out.is_json() {
         context
             .out
-            .json(&EntryJson::new(entry, analysis.as_ref()))?;
-    } else if let Some(analysis) = analysis {
-        context.out.line(mood::line(&analysis, &context.out))?;
+            .json(&EntryJson::new(entry, read.analysis.as_ref()))?;
+    } else if let Some(analysis) = &read.analysis {
+        context.out.line(mood::line(analysis, &context.out))?;
     }
+    show_care(context, &read)?;
     Ok(Exit::Success)
+}
+
+/// The help card, where the entry speaks of danger and the person has not switched it off.
+pub(crate) fn show_care(context: &Context, read: &Read) -> anyhow::Result<()> {
+    if read.danger && context.config.care {
+        care::show(&context.config, &context.out)?;
+    }
+    Ok(())
 }
 
 /// Analyses `entry`, which is saved. Nothing is an error here: what failed stays queued, and stderr
 /// says why.
-pub(crate) fn analyse_or_say(
-    context: &Context,
-    journal: &mut Journal,
-    entry: &Entry,
-) -> Option<Analysis> {
+pub(crate) fn analyse_or_say(context: &Context, journal: &mut Journal, entry: &Entry) -> Read {
     match analysis::analyse_entry(context, journal, entry) {
-        Ok(Some(analysis)) => Some(analysis),
-        Ok(None) => {
+        Ok(read) => {
             // Once is enough: whoever goes on without a model knows by the second entry.
-            if journal.queued_count().is_ok_and(|queued| queued <= 1) {
+            if read.analysis.is_none() && journal.queued_count().is_ok_and(|queued| queued <= 1) {
                 context.out.note(messages::NO_MODEL_FOR_NEW);
             }
-            None
+            read
         }
         Err(error) => {
             context
                 .out
                 .warn(format!("saved, but not analysed yet: {error:#}"));
-            None
+            Read::without_model(entry)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How the things of the journal look, written once for every command that shows them.
 
+pub(crate) mod care;
 pub(crate) mod chart;
 pub(crate) mod dates;
 pub(crate) mod entry;
