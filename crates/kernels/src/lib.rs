@@ -17,7 +17,10 @@
 
 mod arch;
 mod attention;
+mod cached_attention;
+mod decoder_rows;
 mod isa;
+mod linear_exact;
 mod linear_f32;
 mod low_rank;
 mod math;
@@ -27,6 +30,7 @@ mod quantized;
 mod rows;
 
 pub use attention::AttentionShape;
+pub use cached_attention::{KV_TOKENS, KvBlock, KvBlockMut, KvShape, Rope};
 pub use isa::{Isa, IsaError, Kernels};
 pub use linear_f32::LinearF32;
 pub use matrix::MatMut;

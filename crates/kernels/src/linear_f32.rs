@@ -24,6 +24,25 @@ impl<'a> LinearF32<'a> {
         assert_eq!(weight.len(), bias.len() * k);
         LinearF32 { weight, bias, k }
     }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.k
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// The weights of one column.
+    #[inline(always)]
+    pub(crate) fn column(&self, column: usize) -> &'a [f32] {
+        &self.weight[column * self.k..][..self.k]
+    }
+
+    #[inline(always)]
+    pub(crate) fn bias(&self, column: usize) -> f32 {
+        self.bias[column]
+    }
 }
 
 impl Kernels {

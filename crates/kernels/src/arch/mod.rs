@@ -36,6 +36,8 @@ pub(crate) trait Simd: Copy {
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a * b + c`; fused where the instruction set has it.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `a * b + c` with one rounding on every machine: for what must be equal bit for bit on all of them.
+    fn fused(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// To the nearest integer, ties to even, for magnitudes below 2^22.
     fn round(self, a: Self::F) -> Self::F;
     /// `x`, in `-126..=127`, as its distance to the nearest integer and that integer in a form for
@@ -52,6 +54,10 @@ pub(crate) trait Simd: Copy {
     fn store_signed_bytes(self, v: Self::F, to: &mut [i8]);
     /// The first `LANES` of `from` as floats.
     fn load_signed_bytes(self, from: &[i8]) -> Self::F;
+    /// The first `LANES` of `from`, which are f16, as floats.
+    fn load_halves(self, from: &[u16]) -> Self::F;
+    /// Writes f16 to the first `LANES` of `to`, rounded to nearest, ties to even.
+    fn store_halves(self, v: Self::F, to: &mut [u16]);
 }
 
 /// An operation that is written once for all instruction sets. `run` must be `#[inline(always)]`.

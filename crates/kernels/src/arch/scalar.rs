@@ -74,6 +74,10 @@ impl Simd for Scalar {
         std::array::from_fn(|i| a[i] * b[i] + c[i])
     }
     #[inline(always)]
+    fn fused(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+    }
+    #[inline(always)]
     fn round(self, a: Self::F) -> Self::F {
         a.map(|x| (x + ROUNDER) - ROUNDER)
     }
@@ -112,5 +116,13 @@ impl Simd for Scalar {
     #[inline(always)]
     fn load_signed_bytes(self, from: &[i8]) -> Self::F {
         std::array::from_fn(|i| f32::from(from[i]))
+    }
+    #[inline(always)]
+    fn load_halves(self, from: &[u16]) -> Self::F {
+        std::array::from_fn(|i| crate::f16_to_f32(from[i]))
+    }
+    #[inline(always)]
+    fn store_halves(self, v: Self::F, to: &mut [u16]) {
+        to[..4].copy_from_slice(&v.map(crate::f32_to_f16));
     }
 }

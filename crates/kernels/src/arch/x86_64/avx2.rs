@@ -7,11 +7,11 @@ use crate::arch::{Op, Simd};
 
 /// Runs `op` with AVX2 enabled.
 pub(crate) fn run<O: Op>(simd: Avx2, op: O) -> O::Out {
-    #[target_feature(enable = "avx2,fma")]
+    #[target_feature(enable = "avx2,fma,f16c")]
     fn enabled<O: Op>(simd: Avx2, op: O) -> O::Out {
         op.run(simd)
     }
-    // SAFETY: `Avx2` exists only if detection found AVX2 and FMA.
+    // SAFETY: `Avx2` exists only if detection found AVX2, FMA and F16C.
     unsafe { enabled(simd, op) }
 }
 
@@ -24,7 +24,7 @@ fn mask(n: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
 }
 
-// SAFETY (of every block below): `Avx2` exists only if detection found AVX2 and FMA; what touches
+// SAFETY (of every block below): `Avx2` exists only if detection found AVX2, FMA and F16C; what touches
 // memory checks the slice's length first.
 #[allow(clippy::undocumented_unsafe_blocks)] // One reason for all of them, stated above.
 impl Simd for Avx2 {
@@ -84,6 +84,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn fused(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        self.fma(a, b, c)
     }
     #[inline(always)]
     fn round(self, a: __m256) -> __m256 {
@@ -157,5 +161,18 @@ impl Simd for Avx2 {
     fn load_signed_bytes(self, from: &[i8]) -> __m256 {
         let from = &from[..8];
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.as_ptr().cast()))) }
+    }
+    #[inline(always)]
+    fn load_halves(self, from: &[u16]) -> __m256 {
+        let from = &from[..8];
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn store_halves(self, v: __m256, to: &mut [u16]) {
+        let to = &mut to[..8];
+        unsafe {
+            let halves = _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT }>(v);
+            _mm_storeu_si128(to.as_mut_ptr().cast(), halves);
+        }
     }
 }

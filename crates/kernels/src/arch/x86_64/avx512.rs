@@ -83,6 +83,10 @@ impl Simd for Avx512Vnni {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
+    fn fused(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        self.fma(a, b, c)
+    }
+    #[inline(always)]
     fn round(self, a: __m512) -> __m512 {
         unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
     }
@@ -127,5 +131,18 @@ impl Simd for Avx512Vnni {
     fn load_signed_bytes(self, from: &[i8]) -> __m512 {
         let from = &from[..16];
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.as_ptr().cast()))) }
+    }
+    #[inline(always)]
+    fn load_halves(self, from: &[u16]) -> __m512 {
+        let from = &from[..16];
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn store_halves(self, v: __m512, to: &mut [u16]) {
+        let to = &mut to[..16];
+        unsafe {
+            let halves = _mm512_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT }>(v);
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), halves);
+        }
     }
 }

@@ -10,13 +10,16 @@ pub(crate) use avx512::run as run_avx512;
 pub(crate) use q8_avx2::matmul as matmul_avx2;
 pub(crate) use q8_avx512::matmul as matmul_avx512;
 
-/// Proof that this machine has AVX2 and FMA.
+/// Proof that this machine has AVX2, FMA and F16C (which every CPU with AVX2 has).
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
 impl Avx2 {
     pub(crate) fn detect() -> Option<Avx2> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
+        (is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c"))
+        .then_some(Avx2(()))
     }
 }
 
