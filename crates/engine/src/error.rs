@@ -67,6 +67,35 @@ pub enum Error {
         /// The digest on record, in hex.
         expected: String,
     },
+    /// A text is longer than the model reads.
+    #[error(
+        "{needed} tokens are needed ({prompt} to read, {reply} to write), but the model reads {context} at most; shorten the text or ask for a shorter reply"
+    )]
+    Context {
+        /// All tokens.
+        needed: usize,
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens of the reply.
+        reply: usize,
+        /// Tokens that the model reads.
+        context: usize,
+    },
+    /// The KV cache has no room for a text.
+    #[error(
+        "no room in the KV cache for {tokens} tokens: they take {needed_bytes} bytes of the {limit_bytes} there are, and other texts hold the rest; allow more bytes, or use a smaller type (u8)"
+    )]
+    KvFull {
+        /// Tokens of the text.
+        tokens: usize,
+        /// Bytes they take, in whole pages.
+        needed_bytes: usize,
+        /// Bytes of the cache.
+        limit_bytes: usize,
+    },
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
     /// What was asked does not fit the model at hand.
     #[error("{0}")]
     Unsupported(String),

@@ -13,12 +13,17 @@
 //! # Ok::<(), engine::Error>(())
 //! ```
 
+pub mod decoder;
 pub mod encoder;
 mod error;
+pub mod generate;
+pub mod kv_cache;
 pub mod model;
 pub mod pool;
 pub mod quant;
+pub mod score;
 pub mod store;
+pub mod synth;
 pub mod text;
 pub mod tokenizer;
 pub mod weights;

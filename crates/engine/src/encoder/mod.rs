@@ -74,6 +74,7 @@ impl Encoder {
             None => Kernels::from_env()?,
         };
         let threads = pool::thread_count(options.threads)?;
+        let config = info.encoder_config()?.clone();
         let (model, tokenizer) = load(model_dir, &info)?;
         Ok(Encoder {
             inner: Arc::new(Inner {
@@ -83,7 +84,7 @@ impl Encoder {
                 pool: Pool::new(threads),
                 id: info.id(),
                 made_from: info.made_from(),
-                config: info.config,
+                config,
                 dim: info.dim,
             }),
         })
@@ -147,19 +148,19 @@ impl Encoder {
 
 /// Loads model and tokenizer, and checks that they belong together.
 fn load(model_dir: &Path, info: &ModelInfo) -> Result<(MiniLm, Tokenizer)> {
+    let config = info.encoder_config()?;
     let path = model_dir.join(WEIGHTS);
     let weights = Weights::open(&path)?;
-    let model =
-        MiniLm::load(&weights, &info.config).map_err(|source| Error::Weights { path, source })?;
+    let model = MiniLm::load(&weights, config).map_err(|source| Error::Weights { path, source })?;
     let path = model_dir.join(TOKENIZER);
     let tokenizer = Tokenizer::open(&path)?;
-    if tokenizer.vocabulary() > info.config.vocab_size {
+    if tokenizer.vocabulary() > config.vocab_size {
         return Err(Error::Tokenizer {
             path,
             reason: format!(
                 "it has {} word pieces, the model knows {}",
                 tokenizer.vocabulary(),
-                info.config.vocab_size
+                config.vocab_size
             ),
         });
     }

@@ -4,3 +4,4 @@ pub mod adapter;
 mod config;
 pub(crate) mod linear;
 pub mod minilm;
+pub mod qwen2;

@@ -17,7 +17,7 @@ use std::io::BufWriter;
 use kernels::{Kernels, PackedQ8};
 
 use crate::model::linear::group_for;
-use crate::model::minilm::{MiniLm, Place, with_segment};
+use crate::model::minilm::{Config, MiniLm, Place, with_segment};
 use crate::pool::{self, Pool, Team};
 use crate::store::{ModelInfo, ModelStore, QUANTIZED_FROM, TOKENIZER, WEIGHTS};
 use crate::tokenizer::Tokenizer;
@@ -70,6 +70,7 @@ pub fn quantize_encoder(
             info.quant, info.kind
         )));
     }
+    let config = info.encoder_config()?;
     let folder = store.path(from);
     let path = folder.join(WEIGHTS);
     let named = |source: WeightError| Error::Weights {
@@ -77,27 +78,27 @@ pub fn quantize_encoder(
         source,
     };
     let weights = Weights::open(&path)?;
-    let model = MiniLm::load(&weights, &info.config).map_err(named)?;
+    let model = MiniLm::load(&weights, config).map_err(named)?;
     let tokenizer = Tokenizer::open(&folder.join(TOKENIZER))?;
     let pool = Pool::new(pool::thread_count(None)?);
     let kernels = Kernels::from_env()?;
 
-    let sample = calibrate::sample(&model, &tokenizer, &info.config, kernels, Team::All(&pool));
-    let total = info.config.parameters();
+    let sample = calibrate::sample(&model, &tokenizer, config, kernels, Team::All(&pool));
+    let total = config.parameters();
     progress(0, total);
-    let parts = quantize(&weights, &info, &sample, kernels, &pool, progress).map_err(named)?;
+    let parts = quantize(&weights, config, &sample, kernels, &pool, progress).map_err(named)?;
 
     let staging = store.stage(to_name)?;
     write(&staging.path.join(WEIGHTS), &info, &parts)?;
     let (old, new) = (folder.join(TOKENIZER), staging.path.join(TOKENIZER));
     std::fs::copy(&old, new).map_err(|e| Error::io("copy", &old, e))?;
     let small = Weights::open(&staging.path.join(WEIGHTS))?;
-    let small = MiniLm::load(&small, &info.config).map_err(named)?;
+    let small = MiniLm::load(&small, config).map_err(named)?;
     let (cosine_mean, cosine_min) = calibrate::compare(
         &model,
         &small,
         &tokenizer,
-        &info.config,
+        config,
         kernels,
         Team::All(&pool),
     );
@@ -148,13 +149,12 @@ pub(crate) struct Parts {
 /// Quantizes every tensor.
 fn quantize(
     weights: &Weights,
-    info: &ModelInfo,
+    config: &Config,
     sample: &calibrate::Sample,
     kernels: Kernels,
     pool: &Pool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> std::result::Result<Parts, WeightError> {
-    let config = &info.config;
     let (h, i) = (config.hidden_size, config.intermediate_size);
     let mut parts = Parts::default();
     let words = weights.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, h])?;
@@ -232,7 +232,7 @@ fn quantize(
             &format!("layer.{l}.output_norm"),
             h,
         )?;
-        progress(done, info.config.parameters());
+        progress(done, config.parameters());
     }
     Ok(parts)
 }

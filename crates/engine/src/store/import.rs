@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{CONFIG, FileInfo, MANIFEST, ModelInfo, ModelStore, TOKENIZER, WEIGHTS};
+use super::{CONFIG, FileInfo, MANIFEST, ModelConfig, ModelInfo, ModelStore, TOKENIZER, WEIGHTS};
 use super::{catalogue, check_name, sha256_file};
 use crate::model::minilm::Config;
+use crate::model::qwen2;
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -89,7 +90,7 @@ impl ModelStore {
     /// Checks what was staged, writes its manifest, and renames it into its place.
     pub(crate) fn finish(&self, staging: Staging, name: &str, origin: &str) -> Result<ModelInfo> {
         let info = describe(&staging.path, name, origin)?;
-        crate::encoder::check(&staging.path, &info)?;
+        check(&staging.path, &info)?;
         let manifest = staging.path.join(MANIFEST);
         let json = serde_json::to_vec_pretty(&info)
             .map_err(|e| Error::manifest(&manifest, e.to_string()))?;
@@ -130,15 +131,34 @@ impl Drop for Staging {
     }
 }
 
+/// Whether the files in `folder` make a working model.
+pub(super) fn check(folder: &Path, info: &ModelInfo) -> Result<()> {
+    match info.config {
+        ModelConfig::Encoder(_) => crate::encoder::check(folder, info),
+        ModelConfig::Decoder(_) => crate::decoder::check(folder),
+    }
+}
+
+/// The sizes of the model in `folder`, and the type of its weights.
+fn sizes(folder: &Path, weights: &Weights) -> Result<(ModelConfig, String)> {
+    if let Some(config) = qwen2::Config::of_model(folder, weights)? {
+        let quant = weights.metadata().get("companion.quant");
+        let quant = quant.map_or("f32", String::as_str).to_owned();
+        return Ok((ModelConfig::Decoder(Box::new(config)), quant));
+    }
+    let config = Config::of_model(folder, weights)?;
+    let quant = crate::quant::kind_of(weights).map_err(|source| Error::Weights {
+        path: folder.join(WEIGHTS),
+        source,
+    })?;
+    Ok((ModelConfig::Encoder(config), quant.to_owned()))
+}
+
 /// The manifest of the model in `folder`, read from its files.
 fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
     let weights_path = folder.join(WEIGHTS);
     let weights = Weights::open(&weights_path)?;
-    let config = Config::of_model(folder, &weights)?;
-    let quant = crate::quant::kind_of(&weights).map_err(|source| Error::Weights {
-        path: weights_path.clone(),
-        source,
-    })?;
+    let (config, quant) = sizes(folder, &weights)?;
     let (sha256, bytes) = sha256_file(&weights_path)?;
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))? {
@@ -152,16 +172,25 @@ fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
         });
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
+    let (kind, arch, parameters, dim) = match &config {
+        ModelConfig::Encoder(c) => ("encoder", "minilm".into(), c.parameters(), c.hidden_size),
+        ModelConfig::Decoder(c) => (
+            "decoder",
+            c.model_type.clone(),
+            c.parameters(),
+            c.hidden_size,
+        ),
+    };
     Ok(ModelInfo {
         name: name.to_owned(),
-        kind: "encoder".into(),
-        arch: "minilm".into(),
-        quant: quant.into(),
+        kind: kind.into(),
+        arch,
+        quant,
         bytes,
-        parameters: config.parameters(),
+        parameters,
         licence: licence(&weights.metadata().clone(), &sha256),
         sha256,
-        dim: config.hidden_size,
+        dim,
         origin: origin.to_owned(),
         created: SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::minilm::Config;
+use crate::model::{minilm, qwen2};
 use crate::{Error, Result};
 
 /// What the origin of a quantized model begins with; the id of the original follows.
 pub(crate) const QUANTIZED_FROM: &str = "quantized from ";
+
+/// The origin of a model of random numbers.
+pub(crate) const SYNTHETIC: &str = "synthetic weights: speed only";
 
 /// A manifest longer than this is not one.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
@@ -20,9 +23,9 @@ pub struct ModelInfo {
     pub name: String,
     /// `encoder` or `decoder`.
     pub kind: String,
-    /// Architecture: `minilm`.
+    /// Architecture: `minilm`, `qwen2` or `llama`.
     pub arch: String,
-    /// Type of the weights: `f32` or `int8`.
+    /// Type of the weights: `f32`, `int8`, `int4` or `mixed`.
     pub quant: String,
     /// Size of the weight file in bytes.
     pub bytes: u64,
@@ -30,7 +33,7 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Digest of the weight file, in hex.
     pub sha256: String,
-    /// Components of a vector that it makes.
+    /// Components of a token's vector: of an encoder, what it makes.
     pub dim: usize,
     /// Where it came from, in words.
     pub origin: String,
@@ -41,7 +44,27 @@ pub struct ModelInfo {
     /// Every other file of the folder with its digest.
     pub files: Vec<FileInfo>,
     /// Sizes of the network.
-    pub config: Config,
+    pub config: ModelConfig,
+}
+
+/// Sizes of a network, under the names of its `config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ModelConfig {
+    /// A language model.
+    Decoder(Box<qwen2::Config>),
+    /// A model of sentence vectors.
+    Encoder(minilm::Config),
+}
+
+impl ModelConfig {
+    /// Why these sizes cannot be, if they cannot.
+    fn check(&self) -> std::result::Result<(), String> {
+        match self {
+            ModelConfig::Decoder(config) => config.check(),
+            ModelConfig::Encoder(config) => config.check(),
+        }
+    }
 }
 
 /// One file of a model.
@@ -90,6 +113,39 @@ impl ModelInfo {
             ));
         }
         Ok(info)
+    }
+
+    /// The sizes of an encoder; a model of another kind is an error.
+    pub fn encoder_config(&self) -> Result<&minilm::Config> {
+        match &self.config {
+            ModelConfig::Encoder(config) => Ok(config),
+            ModelConfig::Decoder(_) => Err(self.wrong_kind("an encoder")),
+        }
+    }
+
+    /// The sizes of a decoder; a model of another kind is an error.
+    pub fn decoder_config(&self) -> Result<&qwen2::Config> {
+        match &self.config {
+            ModelConfig::Decoder(config) => Ok(config),
+            ModelConfig::Encoder(_) => Err(self.wrong_kind("a decoder")),
+        }
+    }
+
+    fn wrong_kind(&self, needed: &str) -> Error {
+        Error::Unsupported(format!(
+            "{:?} is of the kind {}; this needs {needed}",
+            self.name, self.kind
+        ))
+    }
+
+    /// Bits that the weight file has for each parameter, scales and everything else included.
+    pub fn bits(&self) -> f64 {
+        8.0 * self.bytes as f64 / (self.parameters as f64).max(1.0)
+    }
+
+    /// Whether the weights are random numbers of the right shape, made to measure speed.
+    pub fn is_synthetic(&self) -> bool {
+        self.origin == SYNTHETIC
     }
 
     /// What stands beside every vector and analysis: the name and the first digits of the digest.

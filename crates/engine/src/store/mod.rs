@@ -13,8 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use digest::sha256_file;
-pub(crate) use manifest::QUANTIZED_FROM;
-pub use manifest::{FileInfo, ModelInfo};
+pub use manifest::{FileInfo, ModelConfig, ModelInfo};
+pub(crate) use manifest::{QUANTIZED_FROM, SYNTHETIC};
 
 use crate::{Error, Result};
 
@@ -112,7 +112,7 @@ impl ModelStore {
                 });
             }
         }
-        crate::encoder::check(&path, &info)?;
+        import::check(&path, &info)?;
         Ok(info)
     }
 }

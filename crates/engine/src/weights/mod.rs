@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use header::{Dtype, TensorInfo, WeightError};
 pub use tensor::{Element, Tensor};
-pub use write::{NewTensor, write_safetensors};
+pub use write::{NewTensor, PlannedTensor, StreamWriter, write_safetensors};
 
 use crate::{Error, Result};
 use map::Bytes;
@@ -43,21 +43,36 @@ impl Weights {
         })
     }
 
+    /// Maps the safetensors file at `path` of an installed model: its header is checked again, its numbers were
+    /// when it was installed, and reading all of them would take longer than the rest of the start.
+    pub(crate) fn open_installed(path: &Path) -> Result<Weights> {
+        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let bytes = Bytes::map(&file).map_err(|e| Error::io("map", path, e))?;
+        Weights::from_header(bytes).map_err(|source| Error::Weights {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
     /// Checks a whole safetensors file that is in memory.
     pub fn from_vec(bytes: Vec<u8>) -> std::result::Result<Weights, WeightError> {
         Weights::from_bytes(Bytes::owned(bytes))
     }
 
     fn from_bytes(bytes: Bytes) -> std::result::Result<Weights, WeightError> {
+        let weights = Weights::from_header(bytes)?;
+        check::all_finite(&weights)?;
+        Ok(weights)
+    }
+
+    fn from_header(bytes: Bytes) -> std::result::Result<Weights, WeightError> {
         let header = header::parse(bytes.as_slice())?;
-        let weights = Weights {
+        Ok(Weights {
             bytes: Arc::new(bytes),
             data_start: header.data_start,
             tensors: header.tensors,
             metadata: header.metadata,
-        };
-        check::all_finite(&weights)?;
-        Ok(weights)
+        })
     }
 
     /// The free-form `__metadata__` of the file.

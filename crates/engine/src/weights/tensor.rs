@@ -9,6 +9,8 @@ use super::map::{self, Bytes};
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
+    impl Sealed for u16 {}
+    impl Sealed for u8 {}
     impl Sealed for i8 {}
     impl Sealed for i32 {}
     impl Sealed for i64 {}
@@ -22,6 +24,13 @@ pub trait Element: sealed::Sealed + Copy + Send + Sync + 'static {
 
 impl Element for f32 {
     const DTYPE: Dtype = Dtype::F32;
+}
+/// The bits of a half: the kernels take scales as they are stored.
+impl Element for u16 {
+    const DTYPE: Dtype = Dtype::F16;
+}
+impl Element for u8 {
+    const DTYPE: Dtype = Dtype::U8;
 }
 impl Element for i8 {
     const DTYPE: Dtype = Dtype::I8;

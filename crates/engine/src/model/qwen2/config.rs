@@ -1,0 +1,338 @@
+//! The sizes of a decoder, from its `config.json`.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::store::CONFIG;
+use crate::weights::Weights;
+use crate::{Error, Result};
+
+/// The sizes of a Qwen2 or Llama decoder, under the names of `config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// `qwen2`, whose queries, keys and values have a bias, or `llama`, which has none.
+    pub model_type: String,
+    /// Width of a token's vector.
+    pub hidden_size: usize,
+    /// Layers.
+    pub num_hidden_layers: usize,
+    /// Heads of the queries.
+    pub num_attention_heads: usize,
+    /// Heads of keys and values; `num_attention_heads` is a multiple.
+    pub num_key_value_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// Tokens there are embeddings for.
+    pub vocab_size: usize,
+    /// Tokens that the model reads at most.
+    pub max_position_embeddings: usize,
+    /// Added to the mean of squares in norms.
+    pub rms_norm_eps: f32,
+    /// Base of the rotary positions.
+    pub rope_theta: f32,
+    /// Whether the embeddings are the head too.
+    pub tie_word_embeddings: bool,
+    /// Tokens that end a text.
+    #[serde(default)]
+    pub eos_token_ids: Vec<u32>,
+}
+
+/// No decoder that runs on a laptop has a size beyond this.
+const MAX_SIZE: usize = 1 << 22;
+
+impl Config {
+    /// The sizes of the decoder in `folder`, from its weight file's metadata or its `config.json`; none where what
+    /// is there is no decoder's.
+    pub(crate) fn of_model(folder: &Path, weights: &Weights) -> Result<Option<Config>> {
+        let path = folder.join(CONFIG);
+        let text = match weights.metadata().get("companion.config") {
+            Some(text) => text.clone().into_bytes(),
+            None => std::fs::read(&path).map_err(|e| Error::io("read", &path, e))?,
+        };
+        // An encoder's sizes, as Companion writes them, have no type.
+        let kind = serde_json::from_slice::<Value>(&text).ok();
+        let kind = kind.as_ref().and_then(|json| json["model_type"].as_str());
+        if matches!(kind, None | Some("bert")) {
+            return Ok(None);
+        }
+        Config::parse(&text)
+            .map(Some)
+            .map_err(|reason| Error::manifest(&path, reason))
+    }
+
+    /// The config in the JSON `text`: as published with a model, or as Companion writes it.
+    pub fn parse(text: &[u8]) -> std::result::Result<Config, String> {
+        let json: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+        refuse_unsupported(&json)?;
+        let size = |name: &str| match json.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value
+                .as_u64()
+                .and_then(|size| usize::try_from(size).ok())
+                .map(Some)
+                .ok_or_else(|| format!("{name} is {value}, expected a whole number")),
+        };
+        let needed = |name: &str| size(name)?.ok_or_else(|| format!("{name} is missing"));
+        let number = |name: &str, default: f64| match rope(&json, name) {
+            None | Some(Value::Null) => Ok(default as f32),
+            Some(value) => value
+                .as_f64()
+                .map(|v| v as f32)
+                .ok_or_else(|| format!("{name} is {value}, expected a number")),
+        };
+        let hidden_size = needed("hidden_size")?;
+        let heads = needed("num_attention_heads")?;
+        if heads == 0 {
+            return Err("num_attention_heads is 0, which no decoder has".into());
+        }
+        let config = Config {
+            model_type: json["model_type"].as_str().unwrap_or_default().to_owned(),
+            hidden_size,
+            num_hidden_layers: needed("num_hidden_layers")?,
+            num_attention_heads: heads,
+            num_key_value_heads: size("num_key_value_heads")?.unwrap_or(heads),
+            head_dim: size("head_dim")?.unwrap_or(hidden_size / heads),
+            intermediate_size: needed("intermediate_size")?,
+            vocab_size: needed("vocab_size")?,
+            max_position_embeddings: needed("max_position_embeddings")?,
+            rms_norm_eps: number("rms_norm_eps", 1e-6)?,
+            rope_theta: number("rope_theta", 10_000.0)?,
+            tie_word_embeddings: json["tie_word_embeddings"].as_bool().unwrap_or(false),
+            eos_token_ids: end_tokens(&json)?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Why these sizes cannot be, if they cannot.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        if !matches!(self.model_type.as_str(), "qwen2" | "llama") {
+            return Err(format!(
+                "model_type {:?} is not supported; qwen2 and llama are",
+                self.model_type
+            ));
+        }
+        let sizes = [
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("num_key_value_heads", self.num_key_value_heads),
+            ("head_dim", self.head_dim),
+            ("intermediate_size", self.intermediate_size),
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+        ];
+        if let Some((name, size)) = sizes
+            .iter()
+            .find(|(_, size)| !(1..=MAX_SIZE).contains(size))
+        {
+            return Err(format!("{name} is {size}, which no decoder has"));
+        }
+        if !(self.num_attention_heads).is_multiple_of(self.num_key_value_heads) {
+            return Err(format!(
+                "num_attention_heads {} is not a multiple of num_key_value_heads {}",
+                self.num_attention_heads, self.num_key_value_heads
+            ));
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(format!("head_dim {} is odd", self.head_dim));
+        }
+        for (name, value) in [
+            ("rms_norm_eps", self.rms_norm_eps),
+            ("rope_theta", self.rope_theta),
+        ] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{name} is {value}, expected a positive number"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether queries, keys and values have a bias.
+    pub fn has_qkv_bias(&self) -> bool {
+        self.model_type == "qwen2"
+    }
+
+    /// Floats of a token's `q | k | v`.
+    pub fn qkv_size(&self) -> usize {
+        (self.num_attention_heads + 2 * self.num_key_value_heads) * self.head_dim
+    }
+
+    /// Weights that a forward pass can use; tied embeddings count once.
+    pub fn parameters(&self) -> u64 {
+        let (h, i) = (self.hidden_size as u64, self.intermediate_size as u64);
+        let qkv = self.qkv_size() as u64;
+        let heads = (self.num_attention_heads * self.head_dim) as u64;
+        let bias = if self.has_qkv_bias() { qkv } else { 0 };
+        let layer = qkv * h + bias + heads * h + 3 * h * i + 2 * h;
+        let tables = if self.tie_word_embeddings { 1 } else { 2 };
+        tables * self.vocab_size as u64 * h + h + self.num_hidden_layers as u64 * layer
+    }
+}
+
+/// A value that belongs to the rotary positions, which newer configs keep in an object of their own.
+fn rope<'a>(json: &'a Value, name: &str) -> Option<&'a Value> {
+    json.get(name)
+        .or_else(|| json.get("rope_parameters").and_then(|r| r.get(name)))
+}
+
+/// Refuses, by name, what the forward pass does not do.
+fn refuse_unsupported(json: &Value) -> std::result::Result<(), String> {
+    let flag = |name: &str| json[name].as_bool().unwrap_or(false);
+    let refuse = |what: String| Err(format!("{what} is not supported"));
+    if let Some(kind) = json["model_type"].as_str()
+        && !matches!(kind, "qwen2" | "llama")
+    {
+        return refuse(format!("model_type {kind:?} (only qwen2 and llama are)"));
+    }
+    if flag("use_sliding_window") {
+        return refuse("use_sliding_window".into());
+    }
+    if let Some(kind) = json["layer_types"].as_array().and_then(|kinds| {
+        kinds
+            .iter()
+            .find(|kind| kind.as_str() != Some("full_attention"))
+    }) {
+        return refuse(format!("layer type {kind}"));
+    }
+    for name in ["rope_scaling", "rope_parameters"] {
+        let kind = json[name]
+            .get("rope_type")
+            .or_else(|| json[name].get("type"));
+        match kind.map(|kind| kind.as_str().unwrap_or_default()) {
+            None if name == "rope_scaling" && !json[name].is_null() => {
+                return refuse(format!("{name} {}", json[name]));
+            }
+            None | Some("default") => {}
+            Some(kind) => return refuse(format!("{name} of type {kind:?}")),
+        }
+    }
+    for name in ["attention_bias", "mlp_bias"] {
+        if flag(name) {
+            return refuse(name.into());
+        }
+    }
+    let act = json["hidden_act"].as_str().unwrap_or("silu");
+    if act != "silu" {
+        return refuse(format!("hidden_act {act:?}"));
+    }
+    Ok(())
+}
+
+fn end_tokens(json: &Value) -> std::result::Result<Vec<u32>, String> {
+    let value = match json.get("eos_token_ids") {
+        None | Some(Value::Null) => &json["eos_token_id"],
+        Some(value) => value,
+    };
+    let id = |value: &Value| {
+        value
+            .as_u64()
+            .and_then(|id| u32::try_from(id).ok())
+            .ok_or_else(|| format!("eos_token_id holds {value}, expected a token id"))
+    };
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(ids) => ids.iter().map(id).collect(),
+        value => Ok(vec![id(value)?]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QWEN: &str = r#"{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896,
+        "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "intermediate_size": 4864,
+        "vocab_size": 151936, "max_position_embeddings": 32768, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0,
+        "tie_word_embeddings": true, "use_sliding_window": false, "sliding_window": 32768, "hidden_act": "silu",
+        "eos_token_id": 151645}"#;
+
+    #[test]
+    fn reads_what_is_published_and_what_it_writes() {
+        let config = Config::parse(QWEN.as_bytes()).expect("it is a config");
+        assert_eq!(config.head_dim, 64);
+        assert_eq!(config.parameters(), 494_032_768);
+        assert_eq!(config.eos_token_ids, [151_645]);
+        let again = serde_json::to_vec(&config).expect("it is JSON");
+        assert_eq!(Config::parse(&again).expect("it is a config"), config);
+        let llama = QWEN.replace("qwen2", "llama").replace(
+            "\"rope_theta\": 1000000.0",
+            "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 5e5}",
+        );
+        let llama = Config::parse(llama.as_bytes()).expect("it is a config");
+        assert!(!llama.has_qkv_bias());
+        assert_eq!(llama.rope_theta, 5e5);
+    }
+
+    #[test]
+    fn refuses_by_name_what_it_does_not_do() {
+        for (from, to, named) in [
+            (
+                "\"use_sliding_window\": false",
+                "\"use_sliding_window\": true",
+                "use_sliding_window",
+            ),
+            (
+                "\"hidden_act\": \"silu\"",
+                "\"hidden_act\": \"gelu\"",
+                "gelu",
+            ),
+            (
+                "\"model_type\": \"qwen2\"",
+                "\"model_type\": \"mamba\"",
+                "mamba",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"type\": \"yarn\"}, \"hidden_act\"",
+                "yarn",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"factor\": 4}, \"hidden_act\"",
+                "rope_scaling",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"attention_bias\": true, \"hidden_act\"",
+                "attention_bias",
+            ),
+            ("\"hidden_size\": 896", "\"hidden_size\": -1", "hidden_size"),
+            (
+                "\"hidden_size\": 896",
+                "\"hidden_size\": 99999999999",
+                "hidden_size",
+            ),
+            (
+                "\"num_attention_heads\": 14",
+                "\"num_attention_heads\": 0",
+                "num_attention_heads",
+            ),
+            (
+                "\"num_key_value_heads\": 2",
+                "\"num_key_value_heads\": 3",
+                "num_key_value_heads",
+            ),
+            ("\"vocab_size\": 151936,", "", "vocab_size"),
+            (
+                "\"rope_theta\": 1000000.0",
+                "\"rope_theta\": -2",
+                "rope_theta",
+            ),
+            (
+                "\"eos_token_id\": 151645",
+                "\"eos_token_id\": [1, \"x\"]",
+                "eos_token_id",
+            ),
+        ] {
+            let text = QWEN.replace(from, to);
+            assert_ne!(text, QWEN);
+            let error = Config::parse(text.as_bytes()).expect_err(named);
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

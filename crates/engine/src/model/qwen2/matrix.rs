@@ -1,0 +1,156 @@
+//! A linear layer of a decoder, float or quantized: the one place that knows which.
+
+use std::ops::Range;
+
+use kernels::{Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QShape};
+
+use crate::pool::Team;
+use crate::weights::Tensor;
+
+/// `x · wᵀ + bias`.
+pub(crate) enum Matrix {
+    /// Published weights; matrices that read the same input stand side by side. Summed in one order on every
+    /// machine if so wished.
+    F32 { parts: Vec<F32Part>, exact: bool },
+    /// Packed weights; see the layout in `kernels`.
+    Quantized(Box<Quantized>),
+}
+
+/// One float matrix.
+pub(crate) struct F32Part {
+    /// `[outputs, inputs]`.
+    pub(crate) weight: Tensor<f32>,
+    /// `[outputs]`; zeros where the layer has none.
+    pub(crate) bias: Tensor<f32>,
+}
+
+/// A matrix of 8 or 4 bits, its sizes checked.
+pub(crate) struct Quantized {
+    pub(crate) shape: QShape,
+    pub(crate) codes: Tensor<u8>,
+    /// Halves.
+    pub(crate) scales: Tensor<u16>,
+    /// `[outputs]`.
+    pub(crate) bias: Option<Tensor<f32>>,
+    /// `[inputs]`: what each input is multiplied by before it is quantized.
+    pub(crate) smooth: Option<Tensor<f32>>,
+}
+
+/// Columns that a task of a float product has at least.
+const F32_COLUMNS: usize = 4;
+
+/// Rows that are worth a task of their own where activations are quantized.
+const ROWS_A_TASK: usize = 8;
+
+impl Matrix {
+    /// Columns of the result.
+    pub(crate) fn outputs(&self) -> usize {
+        match self {
+            Matrix::F32 { parts, .. } => parts.iter().map(|part| part.bias.len()).sum(),
+            Matrix::Quantized(q) => q.shape.n,
+        }
+    }
+
+    /// Bytes that a pass over it reads.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Matrix::F32 { parts, .. } => parts
+                .iter()
+                .map(|part| 4 * (part.weight.len() + part.bias.len()))
+                .sum(),
+            Matrix::Quantized(q) => {
+                let floats = |floats: &Option<Tensor<f32>>| floats.as_ref().map_or(0, |f| f.len());
+                let floats = floats(&q.bias) + floats(&q.smooth);
+                q.codes.len() + 2 * q.scales.len() + 4 * floats
+            }
+        }
+    }
+
+    /// `y = x · wᵀ + bias`; `x` is `[rows, inputs]`, `y` `[rows, outputs]`. `bytes` is room for the quantized rows.
+    pub(crate) fn apply(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        x: &[f32],
+        inputs: usize,
+        bytes: &mut QRows,
+        y: &mut [f32],
+    ) {
+        let y = MatMut::new(y, self.outputs());
+        match self {
+            Matrix::F32 { parts, exact } => {
+                let mut rest = y;
+                for part in parts {
+                    let (here, others) = rest.split_cols(part.bias.len());
+                    rest = others;
+                    let matrix = LinearF32::new(&part.weight, &part.bias, inputs);
+                    let tiles = by_columns(team, here, F32_COLUMNS);
+                    team.for_each(tiles, |(columns, mut y)| {
+                        if *exact {
+                            kernels.matmul_f32_exact(x, matrix, columns, &mut y);
+                        } else {
+                            kernels.matmul_f32(x, matrix, columns, &mut y);
+                        }
+                    });
+                }
+            }
+            Matrix::Quantized(q) => q.apply(kernels, team, x, bytes, y),
+        }
+    }
+
+    /// Row `id` of the table that is stored as this matrix, `[outputs, inputs]`.
+    pub(crate) fn row(&self, id: usize, to: &mut [f32]) {
+        match self {
+            Matrix::F32 { parts, .. } => {
+                let width = to.len();
+                to.copy_from_slice(&parts[0].weight[id * width..][..width]);
+            }
+            Matrix::Quantized(q) => q.view().dequantize_column(id, to),
+        }
+    }
+}
+
+impl Quantized {
+    fn view(&self) -> QMatrix<'_> {
+        QMatrix::new(self.shape, &self.codes, &self.scales)
+            .expect("sizes were checked when the matrix was loaded")
+    }
+
+    fn apply(&self, kernels: Kernels, team: Team<'_>, x: &[f32], bytes: &mut QRows, y: MatMut<'_>) {
+        let QShape { k, group, .. } = self.shape;
+        bytes.reset(y.rows(), k, group);
+        let smooth = self.smooth.as_deref();
+        let mut blocks = Vec::new();
+        let mut rest = bytes.as_mut();
+        for rows in team.split(y.rows(), ROWS_A_TASK) {
+            let (block, others) = rest.split(rows.len());
+            rest = others;
+            blocks.push((&x[rows.start * k..rows.end * k], block));
+        }
+        team.for_each(blocks, |(x, block)| {
+            kernels.quantize_rows(x, smooth, block);
+        });
+        let (bytes, matrix, bias) = (&*bytes, self.view(), self.bias.as_deref());
+        let rows = y.rows();
+        team.for_each(by_columns(team, y, PANEL), |(columns, mut y)| {
+            let panels = columns.start / PANEL..columns.end.div_ceil(PANEL);
+            kernels.matmul_q(bytes, 0..rows, matrix, panels, bias, &mut y);
+        });
+    }
+}
+
+/// Cuts a result into tasks by columns, `step` or a multiple at a time: each weight is then read by one
+/// thread only.
+fn by_columns<'a>(team: Team<'_>, y: MatMut<'a>, step: usize) -> Vec<(Range<usize>, MatMut<'a>)> {
+    let steps = y.cols().div_ceil(step);
+    let mut tiles = Vec::new();
+    let (mut rest, mut at) = (y, 0);
+    for range in team.split(steps, 1) {
+        let count = (range.len() * step).min(rest.cols());
+        let (tile, others) = rest.split_cols(count);
+        rest = others;
+        tiles.push((at..at + count, tile));
+        at += count;
+    }
+    tiles
+}

@@ -1,0 +1,394 @@
+//! Models of random numbers in real shapes, to measure speed and memory where no model can be fetched.
+//!
+//! Weights are normally distributed with a variance that keeps activations in their range; a few channels of the
+//! residual stream are many times as large as the others, as they are in trained models. What such a model
+//! says means nothing, and everything that Companion prints about one says `synthetic weights: speed only`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter};
+
+use kernels::{PANEL, QShape, f32_to_f16};
+
+use crate::generate::SplitMix64;
+use crate::model::qwen2::{Config, FORMAT};
+use crate::pool::{self, Pool};
+use crate::store::{ModelInfo, ModelStore, SYNTHETIC, WEIGHTS};
+use crate::weights::{Dtype, PlannedTensor, StreamWriter};
+use crate::{Error, Result};
+
+/// The shapes that can be made.
+pub const SHAPES: [&str; 4] = ["qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b", "qwen2.5-7b"];
+
+/// The types of weights that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SynthQuant {
+    /// Floats.
+    F32,
+    /// 8 bits in groups of 64.
+    Int8,
+    /// 4 bits in groups of 64.
+    Int4,
+}
+
+impl SynthQuant {
+    /// Its name in commands and manifests.
+    pub fn word(self) -> &'static str {
+        match self {
+            SynthQuant::F32 => "f32",
+            SynthQuant::Int8 => "int8",
+            SynthQuant::Int4 => "int4",
+        }
+    }
+}
+
+/// Inputs that share a scale.
+const GROUP: usize = 64;
+
+/// Channels of the residual stream that are larger than the others.
+const OUTLIERS: usize = 6;
+
+/// Numbers that a task makes.
+const PIECE: usize = 1 << 20;
+
+/// The sizes of `arch`, as published.
+pub fn config_of(arch: &str) -> Result<Config> {
+    let (hidden, layers, heads, kv, inner, vocab, tied) = match arch {
+        "qwen2.5-0.5b" => (896, 24, 14, 2, 4864, 151_936, true),
+        "qwen2.5-1.5b" => (1536, 28, 12, 2, 8960, 151_936, true),
+        "qwen2.5-3b" => (2048, 36, 16, 2, 11_008, 151_936, true),
+        "qwen2.5-7b" => (3584, 28, 28, 4, 18_944, 152_064, false),
+        _ => {
+            return Err(Error::Unsupported(format!(
+                "no shape {arch:?} to make; there are {}",
+                SHAPES.join(", ")
+            )));
+        }
+    };
+    Ok(Config {
+        model_type: "qwen2".into(),
+        hidden_size: hidden,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        num_key_value_heads: kv,
+        head_dim: hidden / heads,
+        intermediate_size: inner,
+        vocab_size: vocab,
+        max_position_embeddings: 32_768,
+        rms_norm_eps: 1e-6,
+        rope_theta: 1e6,
+        tie_word_embeddings: tied,
+        eos_token_ids: vec![151_645],
+    })
+}
+
+/// Makes a model of the shape `arch` and installs it as `ARCH-QUANT-synth`. The same `seed` gives the same weights.
+/// `progress` gets (done, total) bytes.
+pub fn synthesize(
+    store: &ModelStore,
+    arch: &str,
+    quant: SynthQuant,
+    seed: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<ModelInfo> {
+    let config = config_of(arch)?;
+    let name = format!("{arch}-{}-synth", quant.word());
+    let staging = store.stage(&name)?;
+    let path = staging.path.join(WEIGHTS);
+    let file = File::create(&path).map_err(|e| Error::io("write", &path, e))?;
+    write(
+        BufWriter::with_capacity(1 << 20, file),
+        &config,
+        quant,
+        seed,
+        progress,
+    )
+    .map_err(|e| Error::io("write", &path, e))?;
+    store.finish(staging, &name, SYNTHETIC)
+}
+
+/// A tensor to make.
+struct Part {
+    name: String,
+    shape: Vec<usize>,
+    kind: Kind,
+}
+
+/// What a tensor holds.
+enum Kind {
+    /// Normally distributed floats of this deviation.
+    Floats(f32),
+    /// Factors of a norm.
+    Norm,
+    /// Codes of 8 or 4 bits.
+    Codes(u32),
+    /// Halves around this.
+    Scales(f32),
+}
+
+impl Part {
+    fn dtype(&self) -> Dtype {
+        match self.kind {
+            Kind::Floats(_) | Kind::Norm => Dtype::F32,
+            Kind::Codes(_) => Dtype::U8,
+            Kind::Scales(_) => Dtype::F16,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// Every tensor of a model, in the order of a forward pass.
+fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
+    let (h, inner) = (config.hidden_size, config.intermediate_size);
+    let heads = config.num_attention_heads * config.head_dim;
+    let kv = config.num_key_value_heads * config.head_dim;
+    let mut parts = Vec::new();
+    let bits = match quant {
+        SynthQuant::F32 => None,
+        SynthQuant::Int8 => Some(8),
+        SynthQuant::Int4 => Some(4),
+    };
+    let matrix = |parts: &mut Vec<Part>, name: &str, n: usize, k: usize| {
+        let deviation = 1.0 / (k as f32).sqrt();
+        let Some(bits) = bits else {
+            parts.push(Part {
+                name: format!("{name}.weight"),
+                shape: vec![n, k],
+                kind: Kind::Floats(deviation),
+            });
+            return;
+        };
+        let shape = QShape {
+            n,
+            k,
+            group: GROUP,
+            bits,
+        };
+        let step = 32 / bits as usize;
+        parts.push(Part {
+            name: format!("{name}.codes"),
+            shape: vec![shape.panels(), shape.padded_k() / step, PANEL, 4],
+            kind: Kind::Codes(bits),
+        });
+        parts.push(Part {
+            name: format!("{name}.scales"),
+            shape: vec![shape.panels(), shape.groups(), PANEL],
+            kind: Kind::Scales(deviation / code_deviation(bits)),
+        });
+    };
+    let float = |name: String, n: usize, kind: Kind| Part {
+        name,
+        shape: vec![n],
+        kind,
+    };
+    matrix(&mut parts, "model.embed_tokens", config.vocab_size, h);
+    for l in 0..config.num_hidden_layers {
+        let at = |part: &str| format!("model.layers.{l}.{part}");
+        parts.push(float(at("input_layernorm.weight"), h, Kind::Norm));
+        if quant == SynthQuant::F32 {
+            for (part, n) in [("q", heads), ("k", kv), ("v", kv)] {
+                let name = at(&format!("self_attn.{part}_proj"));
+                matrix(&mut parts, &name, n, h);
+                parts.push(float(format!("{name}.bias"), n, Kind::Floats(1.0)));
+            }
+        } else {
+            matrix(&mut parts, &at("self_attn.qkv_proj"), heads + 2 * kv, h);
+            let name = at("self_attn.qkv_proj.bias");
+            parts.push(float(name, heads + 2 * kv, Kind::Floats(1.0)));
+        }
+        matrix(&mut parts, &at("self_attn.o_proj"), h, heads);
+        parts.push(float(at("post_attention_layernorm.weight"), h, Kind::Norm));
+        if quant == SynthQuant::F32 {
+            matrix(&mut parts, &at("mlp.gate_proj"), inner, h);
+            matrix(&mut parts, &at("mlp.up_proj"), inner, h);
+        } else {
+            matrix(&mut parts, &at("mlp.gate_up_proj"), 2 * inner, h);
+        }
+        matrix(&mut parts, &at("mlp.down_proj"), h, inner);
+    }
+    parts.push(float("model.norm.weight".into(), h, Kind::Norm));
+    if !config.tie_word_embeddings {
+        matrix(&mut parts, "lm_head", config.vocab_size, h);
+    }
+    parts
+}
+
+/// The deviation of codes that a group of 64 normal weights fills its range with.
+fn code_deviation(bits: u32) -> f32 {
+    if bits == 8 { 127.0 / 2.6 } else { 7.0 / 2.6 }
+}
+
+fn write(
+    to: BufWriter<File>,
+    config: &Config,
+    quant: SynthQuant,
+    seed: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<()> {
+    let parts = parts(config, quant);
+    let mut metadata = BTreeMap::from([
+        (
+            "companion.config".to_owned(),
+            serde_json::to_string(config).map_err(io::Error::other)?,
+        ),
+        ("companion.synthetic".to_owned(), "true".to_owned()),
+        ("licence".to_owned(), "CC0-1.0".to_owned()),
+    ]);
+    if quant != SynthQuant::F32 {
+        metadata.insert("companion.quant".into(), quant.word().into());
+        metadata.insert("companion.format".into(), FORMAT.into());
+        metadata.insert("companion.group".into(), GROUP.to_string());
+    }
+    let planned: Vec<PlannedTensor> = parts
+        .iter()
+        .map(|part| PlannedTensor::new(&part.name, part.dtype(), &part.shape))
+        .collect();
+    let bytes = |part: &Part| (part.len() * part.dtype().size_bytes()) as u64;
+    let total = parts.iter().map(bytes).sum();
+    let mut writer = StreamWriter::new(to, &metadata, planned)?;
+    let pool = Pool::new(pool::thread_count(None).map_err(io::Error::other)?);
+    let outliers = outliers(config.hidden_size, seed);
+    let mut done = 0;
+    for (index, part) in parts.iter().enumerate() {
+        // A few pieces at a time: never the whole model, nor a whole table, in memory.
+        let pieces: Vec<usize> = (0..part.len()).step_by(PIECE).collect();
+        for batch in pieces.chunks(4 * pool.threads()) {
+            let mut made: Vec<Numbers> = batch.iter().map(|_| Numbers::default()).collect();
+            let tasks = batch.iter().zip(&mut made).collect();
+            pool.for_each(tasks, |(from, numbers): (&usize, &mut Numbers)| {
+                let count = PIECE.min(part.len() - from);
+                let seed = seed ^ ((index as u64) << 32 | *from as u64 / PIECE as u64);
+                numbers.fill(
+                    &part.kind,
+                    count,
+                    SplitMix64(SplitMix64(seed).next()),
+                    &outliers,
+                );
+            });
+            for numbers in made {
+                match part.kind {
+                    Kind::Floats(_) | Kind::Norm => writer.write(&numbers.floats)?,
+                    Kind::Codes(_) => writer.write(&numbers.bytes)?,
+                    Kind::Scales(_) => writer.write(&numbers.halves)?,
+                }
+            }
+        }
+        done += bytes(part);
+        progress(done, total);
+    }
+    writer.finish().map(|_| ())
+}
+
+/// The channels that are larger than the others, and how much.
+fn outliers(hidden: usize, seed: u64) -> Vec<(usize, f32)> {
+    let mut random = SplitMix64(seed ^ 0x6f75_746c);
+    (0..OUTLIERS)
+        .map(|_| {
+            let channel = (random.next() % hidden as u64) as usize;
+            (channel, 8.0 + 24.0 * random.unit() as f32)
+        })
+        .collect()
+}
+
+/// A piece of a tensor in the making.
+#[derive(Default)]
+struct Numbers {
+    floats: Vec<f32>,
+    bytes: Vec<u8>,
+    halves: Vec<u16>,
+}
+
+impl Numbers {
+    fn fill(
+        &mut self,
+        kind: &Kind,
+        count: usize,
+        mut random: SplitMix64,
+        outliers: &[(usize, f32)],
+    ) {
+        match kind {
+            Kind::Floats(deviation) => {
+                let numbers = (0..count.div_ceil(2)).flat_map(|_| normal(&mut random));
+                self.floats = numbers.take(count).map(|v| v * deviation).collect();
+            }
+            Kind::Norm => {
+                let numbers = (0..count.div_ceil(2)).flat_map(|_| normal(&mut random));
+                self.floats = numbers.take(count).map(|v| 1.0 + 0.2 * v).collect();
+                for (channel, factor) in outliers {
+                    self.floats[*channel] *= factor;
+                }
+            }
+            Kind::Codes(8) => {
+                let factor = code_deviation(8);
+                let codes = (0..count.div_ceil(2)).flat_map(|_| normal(&mut random));
+                let code = |v: f32| ((v * factor).clamp(-127.0, 127.0) + 128.5) as u8;
+                self.bytes = codes.take(count).map(code).collect();
+            }
+            Kind::Codes(_) => {
+                let factor = code_deviation(4);
+                let code = |v: f32| ((v * factor).clamp(-8.0, 7.0) + 8.5) as u8;
+                let pair = |_| {
+                    let [low, high] = normal(&mut random).map(code);
+                    low | high << 4
+                };
+                self.bytes = (0..count).map(pair).collect();
+            }
+            Kind::Scales(scale) => {
+                let numbers = (0..count).map(|_| 0.8 + 0.4 * random.unit() as f32);
+                self.halves = numbers.map(|v| f32_to_f16(v * scale)).collect();
+            }
+        }
+    }
+}
+
+/// Two numbers of about a normal distribution with deviation 1: sums of four bytes each.
+#[inline(always)]
+fn normal(random: &mut SplitMix64) -> [f32; 2] {
+    // The deviation of a sum of four even bytes.
+    const DEVIATION: f32 = 147.8;
+    let bits = random.next();
+    // Bytes of even places, then of odd ones, added in pairs and then all together.
+    let pairs = (bits & 0x00ff_00ff_00ff_00ff) + (bits >> 8 & 0x00ff_00ff_00ff_00ff);
+    let sums = (pairs & 0x0000_ffff_0000_ffff) + (pairs >> 16 & 0x0000_ffff_0000_ffff);
+    [sums as u32, (sums >> 32) as u32].map(|sum| (sum as f32 - 510.0) / DEVIATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_normal_and_codes_in_their_range() {
+        let mut numbers = Numbers::default();
+        numbers.fill(&Kind::Floats(0.5), 100_001, SplitMix64(1), &[]);
+        assert_eq!(numbers.floats.len(), 100_001);
+        let mean = numbers.floats.iter().sum::<f32>() / 1e5;
+        let variance = numbers.floats.iter().map(|v| v * v).sum::<f32>() / 1e5;
+        assert!(mean.abs() < 0.01 && (variance.sqrt() - 0.5).abs() < 0.01);
+        numbers.fill(&Kind::Codes(8), 100_000, SplitMix64(2), &[]);
+        let codes = numbers.bytes.iter().map(|c| f32::from(*c) - 128.0);
+        let deviation = (codes.map(|c| c * c).sum::<f32>() / 1e5).sqrt();
+        assert!((deviation - code_deviation(8)).abs() < 1.0, "{deviation}");
+        assert!(numbers.bytes.iter().all(|c| *c > 0));
+        numbers.fill(&Kind::Codes(4), 100_000, SplitMix64(2), &[]);
+        let codes = numbers.bytes.iter().map(|c| f32::from(c & 15) - 8.0);
+        let deviation = (codes.map(|c| c * c).sum::<f32>() / 1e5).sqrt();
+        assert!((deviation - code_deviation(4)).abs() < 0.2, "{deviation}");
+    }
+
+    #[test]
+    fn shapes_have_the_published_number_of_parameters() {
+        for (arch, parameters) in [
+            ("qwen2.5-0.5b", 494_032_768),
+            ("qwen2.5-1.5b", 1_543_714_304),
+            ("qwen2.5-3b", 3_085_938_688),
+            ("qwen2.5-7b", 7_615_616_512),
+        ] {
+            assert_eq!(config_of(arch).expect("a shape").parameters(), parameters);
+        }
+        assert!(config_of("qwen2.5-14b").is_err());
+    }
+}
