@@ -52,7 +52,8 @@ pub use field::FieldValue;
 pub use filter::{Compare, FieldCondition, Filter};
 pub use home::Home;
 pub use journal::{
-    Corrected, Draft, ImportCounts, Journal, Notice, Refused, Stats, TextHit, VectorHit,
+    Corrected, Draft, ImportCounts, Journal, Notice, Refused, Speaker, Stats, TextHit, Turn,
+    VectorHit, Written,
 };
 pub use secret::Secret;
 pub use vault::Protection;

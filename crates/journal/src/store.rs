@@ -103,7 +103,8 @@ pub(crate) fn derive(db: &Connection, id: EntryId, content: &Content) -> Result<
     Ok(())
 }
 
-/// Takes away everything derived from an entry: index, filters, analysis, vectors, its place in the queue.
+/// Takes away everything derived from an entry: index, filters, analysis, vectors, what was written from it,
+/// its place in the queue.
 pub(crate) fn forget_derived(db: &Connection, entry: &Entry) -> Result<()> {
     // A contentless index has to be told what it once was given; only entries that are not removed are in it.
     if entry.deleted.is_none() {
@@ -121,6 +122,7 @@ pub(crate) fn forget_derived(db: &Connection, entry: &Entry) -> Result<()> {
         db.prepare_cached(&format!("DELETE FROM {table} WHERE entry_id = ?"))?
             .execute([entry.id.0])?;
     }
+    crate::journal::forget_made_from(db, entry.id)?;
     forget_analysis(db, entry.id)
 }
 

@@ -30,7 +30,7 @@ pub struct Salvaged {
     pub damaged_pages: u32,
 }
 
-/// Copies every readable entry, version, correction, draft and question from the journal in `home` to a new one in `to`, locked by
+/// Copies every readable entry, version, correction, thread, draft and question from the journal in `home` to a new one in `to`, locked by
 /// the same kind of secret. Ids stay. The full-text index is built anew, analyses and vectors are queued.
 ///
 /// Nothing in `home` is changed. `to` must not hold a journal.
@@ -87,8 +87,15 @@ fn insert(tx: &Connection, table: &str, rows: &[Row]) -> Result<u64> {
             refused += 1;
             continue;
         }
-        // A version or a correction whose entry is lost has nothing to belong to.
-        if matches!(table, "versions" | "corrections") && !entry_exists(tx, values.first())? {
+        // A version, a correction or a thread whose entry is lost has nothing to belong to.
+        let entry = match table {
+            "versions" | "corrections" => Some(values.first()),
+            "threads" => Some(values.get(1)),
+            _ => None,
+        };
+        if let Some(entry) = entry
+            && !entry_exists(tx, entry)?
+        {
             continue;
         }
         match insert.execute(params_from_iter(values)) {

@@ -9,10 +9,11 @@ use super::pages::Pages;
 use crate::Result;
 
 /// The tables that no model and no index can make again.
-pub(super) const PRECIOUS: [&str; 6] = [
+pub(super) const PRECIOUS: [&str; 7] = [
     "entries",
     "versions",
     "corrections",
+    "threads",
     "prompts",
     "drafts",
     "meta",

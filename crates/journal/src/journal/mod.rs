@@ -9,6 +9,8 @@ mod open;
 mod read;
 mod search;
 mod small;
+mod threads;
+mod written;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,6 +27,10 @@ pub use corrections::Corrected;
 pub use read::Stats;
 pub use search::{TextHit, VectorHit};
 pub use small::Draft;
+pub use threads::{Speaker, Turn};
+pub use written::Written;
+
+pub(crate) use written::forget_made_from;
 
 /// An open journal. Every method that takes `&mut self` is one durable transaction.
 pub struct Journal {

@@ -11,6 +11,7 @@ pub(crate) type Step = &'static str;
 pub(crate) const STEPS: &[Step] = &[
     include_str!("0001_first.sql"),
     include_str!("0002_corrections.sql"),
+    include_str!("0003_language.sql"),
 ];
 
 /// The schema that the database has.
