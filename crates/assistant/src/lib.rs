@@ -21,6 +21,7 @@ pub mod care;
 mod catch_up;
 mod error;
 mod instant;
+pub mod language;
 pub mod personal;
 pub mod prompt;
 mod quote;

@@ -48,6 +48,7 @@ pub enum Kind {
     Relation,
     Body,
     Memory,
+    Follow,
 }
 
 /// The mood that a question presupposes.

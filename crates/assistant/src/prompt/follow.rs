@@ -109,7 +109,7 @@ pub(super) fn passage<'a>(
 }
 
 /// The words of `sentence` that `question` has room for.
-pub(super) fn quote_in(question: &Question, sentence: &str) -> Option<Range<usize>> {
+pub(crate) fn quote_in(question: &Question, sentence: &str) -> Option<Range<usize>> {
     let words = question.text.split_whitespace().count();
     let room = (style::QUESTION_WORDS + 1).saturating_sub(words);
     quote::clause(sentence, room.clamp(FEWEST_WORDS, quote::QUOTE_WORDS))

@@ -20,6 +20,7 @@ pub use follow::Follow;
 
 use bank::BankVectors;
 use follow::Passage;
+pub(crate) use follow::quote_in;
 use state::State;
 
 use crate::summary::Read;

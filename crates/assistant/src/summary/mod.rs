@@ -222,6 +222,12 @@ fn people_of(read: &[Read], most: usize) -> Vec<Person> {
     people::people(&texts, most)
 }
 
+/// Everybody who recurs in `entries`.
+pub(crate) fn everybody(entries: &[journal::Entry]) -> Vec<Person> {
+    let texts: Vec<(EntryId, &str)> = entries.iter().map(|e| (e.id, e.text.as_str())).collect();
+    people::people(&texts, usize::MAX)
+}
+
 /// What the reader should know about how much stands behind the summary.
 fn notes(entries: usize, analysed: usize, before: usize) -> Vec<String> {
     let mut notes = Vec::new();
