@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Failure};
+use crate::language::LanguageConfig;
 
 /// The settings, each with the default that an absent file gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +21,9 @@ pub(crate) struct Config {
     /// The country whose numbers that card names, two letters; empty: the locale's.
     pub(crate) country: String,
     /// The language of that card, two letters; empty: the locale's.
-    pub(crate) language: String,
+    pub(crate) care_language: String,
+    /// The language tier.
+    pub(crate) language: LanguageConfig,
 }
 
 impl Default for Config {
@@ -30,7 +33,8 @@ impl Default for Config {
             encoder: "minilm-int8".to_owned(),
             care: true,
             country: String::new(),
-            language: String::new(),
+            care_language: String::new(),
+            language: LanguageConfig::default(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod filter;
 mod input;
 mod interrupt;
 mod jsonl;
+mod language;
 mod messages;
 mod output;
 mod passphrase;

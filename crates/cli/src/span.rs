@@ -16,6 +16,9 @@ pub(crate) struct SpanArgs {
     /// A calendar month: this one, or the one that holds WHEN ("last month", "march")
     #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "today", conflicts_with_all = ["from", "to"])]
     month: Option<String>,
+    /// A year: this one, or the one that holds WHEN ("2025-06-01")
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "today", conflicts_with_all = ["week", "month", "from", "to"])]
+    year: Option<String>,
     /// From this day on
     #[arg(long, value_name = "WHEN")]
     from: Option<String>,
@@ -33,6 +36,12 @@ impl SpanArgs {
         if let Some(month) = &self.month {
             return Ok(Some(Span::month(first_day(month, now)?)));
         }
+        if let Some(year) = &self.year {
+            let year = year_of(year, now)?;
+            return Span::days(year.first_of_year(), year.last_of_year())
+                .map(Some)
+                .map_err(|error| Failure::usage(error.to_string()).into());
+        }
         let (from, to) = match (&self.from, &self.to) {
             (None, None) => return Ok(None),
             (Some(from), None) => (first_day(from, now)?, now.date()),
@@ -44,6 +53,14 @@ impl SpanArgs {
         Span::days(from, to)
             .map(Some)
             .map_err(|error| Failure::usage(error.to_string()).into())
+    }
+}
+
+/// A day of the year that `text` means: "2025", or any day.
+fn year_of(text: &str, now: &ZonedDateTime) -> anyhow::Result<Date> {
+    match text.trim().parse::<i16>() {
+        Ok(year) if text.trim().len() == 4 => Ok(Date::constant(year, 1, 1)),
+        _ => first_day(text, now),
     }
 }
 

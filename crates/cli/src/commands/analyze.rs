@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use assistant::Said;
-use journal::{Analysis, Entry, EntryId, Journal, ThemeScore};
+use assistant::{Instant, Said};
+use assistant::language::Tier;
+use assistant::language::extract::Kind;
+use assistant::language::question;
+use assistant::language::read::{self, Reading, Verdict};
+use journal::{Analysis, Entry, EntryId, Filter, Journal, ThemeScore};
 use serde::Serialize;
 
 use crate::analysis;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::jsonl;
+use crate::language;
 use crate::messages;
 use crate::output::Line;
 use crate::view::json::{self, EntryJson};
@@ -34,6 +39,12 @@ pub(crate) struct Args {
     /// A file of JSON lines, - for stdin
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
+    /// Have the configured language model read every entry that it has not read yet; named entries it reads anyway
+    #[arg(long, conflicts_with = "jsonl")]
+    language: bool,
+    /// Have the language model read again what it has read
+    #[arg(long, conflicts_with = "jsonl")]
+    refresh: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
@@ -149,10 +160,13 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         journal.requeue_all(None)?;
     }
     let queued = journal.queued_count()?;
-    analysis::catch_up(context, &mut journal)?
+    let instant = analysis::catch_up(context, &mut journal)?
         .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
     if !args.ids.is_empty() {
-        return show(context, &journal, &named);
+        return show(context, &mut journal, &instant, &named, args.refresh);
+    }
+    if args.language {
+        read_all(context, &mut journal, &instant, args.refresh)?;
     }
     let waiting = journal.queued_count()?;
     let counts = Counts {
@@ -177,21 +191,91 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn show(context: &Context, journal: &Journal, entries: &[Entry]) -> anyhow::Result<Exit> {
-    let analyses = entries
+/// An entry with what both tiers say about it.
+#[derive(Serialize)]
+struct Read<'a> {
+    #[serde(flatten)]
+    entry: EntryJson<'a>,
+    /// One sentence, mentions, and the labels of the language model where there is one.
+    reading: Reading,
+    /// How the model's word on the sentiment stands to the stored one.
+    verdict: Option<Verdict>,
+}
+
+/// Lets the language model read what it has not read yet. Stopped, it goes on there the next time.
+fn read_all(
+    context: &Context,
+    journal: &mut Journal,
+    instant: &Instant,
+    refresh: bool,
+) -> anyhow::Result<()> {
+    let opened = language::open(context)?.ok_or_else(|| {
+        Failure::usage(
+            "no language model is configured; `companion config set language.model NAME`",
+        )
+    })?;
+    let ids = journal.list_ids(&Filter::default())?;
+    let mut progress = context.out.progress("reading", ids.len() as u64);
+    let mut problems = Vec::new();
+    for (done, id) in ids.iter().enumerate() {
+        if opened.stopped() {
+            context
+                .out
+                .warn("stopped; the rest waits for the next time");
+            break;
+        }
+        let entry = journal.get(*id)?;
+        let tier = opened.language();
+        let reading = read::read(journal, Some(&tier), Some(instant), &entry, refresh)?;
+        problems.extend(reading.notes.iter().map(|n| format!("entry {id}: {n}")));
+        progress.set(done as u64 + 1);
+    }
+    progress.finish();
+    // The next question, while the model is open: showing it then needs none.
+    if !opened.stopped() {
+        let now = context.now()?;
+        question::today(journal, Some(&opened.language()), Some(instant), &now, 0)?;
+    }
+    problems
         .iter()
-        .map(|entry| journal.analysis(entry.id))
-        .collect::<Result<Vec<_>, _>>()
-        .context("cannot read what is known about the entries")?;
-    let pairs = || entries.iter().zip(&analyses);
+        .for_each(|p| context.out.warn(format!("note: {p}")));
+    Ok(())
+}
+
+fn show(
+    context: &Context,
+    journal: &mut Journal,
+    instant: &Instant,
+    entries: &[Entry],
+    refresh: bool,
+) -> anyhow::Result<Exit> {
+    let opened = language::open(context)?;
+    let tier = opened.as_ref().map(language::Opened::language);
+    let mut readings = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let stored = journal
+            .analysis(entry.id)
+            .context("cannot read what is known about the entries")?;
+        let reading = read::read(journal, tier.as_ref(), Some(instant), entry, refresh)?;
+        let verdict = stored.as_ref().and_then(|s| reading.verdict(s));
+        let holds = stored.as_ref().map(|s| reading.over(s));
+        readings.push((holds, reading, verdict));
+    }
+    let complete = readings.iter().all(|(holds, _, _)| holds.is_some());
     if context.out.is_json() {
-        let rows: Vec<_> = pairs()
-            .map(|(entry, analysis)| EntryJson::new(entry, analysis.as_ref()))
+        let rows: Vec<_> = entries
+            .iter()
+            .zip(&readings)
+            .map(|(entry, (holds, reading, verdict))| Read {
+                entry: EntryJson::new(entry, holds.as_ref()),
+                reading: reading.clone(),
+                verdict: *verdict,
+            })
             .collect();
         context.out.json(&rows)?;
         return Ok(Exit::Success);
     }
-    for (index, (entry, analysis)) in pairs().enumerate() {
+    for (index, (entry, (holds, reading, verdict))) in entries.iter().zip(&readings).enumerate() {
         if index > 0 {
             context.out.blank()?;
         }
@@ -199,17 +283,69 @@ fn show(context: &Context, journal: &Journal, entries: &[Entry]) -> anyhow::Resu
             .bold(entry.id.to_string())
             .dim(format!("  {}", dates::long(&entry.when)));
         context.out.line(title)?;
-        match analysis {
+        match holds {
             Some(analysis) => show_one(context, entry, analysis)?,
             None => context
                 .out
                 .line("  could not be analysed and will be tried again")?,
         }
+        show_reading(context, entry, reading, *verdict)?;
     }
-    Ok(match analyses.iter().all(Option::is_some) {
-        true => Exit::Success,
-        false => Exit::Failed,
+    Ok(if complete {
+        Exit::Success
+    } else {
+        Exit::Failed
     })
+}
+
+/// What is said beside the numbers: a sentence, mentions, and which tier they are from.
+fn show_reading(
+    context: &Context,
+    entry: &Entry,
+    reading: &Reading,
+    verdict: Option<Verdict>,
+) -> anyhow::Result<()> {
+    let out = &context.out;
+    if let Some(summary) = reading
+        .summary
+        .as_ref()
+        .filter(|s| s.tier == Tier::Language)
+    {
+        out.line(Line::new().dim("  in a sentence"))?;
+        out.prose(&summary.text, 4)?;
+    }
+    for mention in &reading.mentions {
+        let kind = match mention.kind {
+            Kind::Person => "person",
+            Kind::Place => "place",
+            Kind::Commitment => "commitment",
+        };
+        out.line(Line::new().dim(format!("  {kind}")))?;
+        let words: Vec<&str> = mention.quote.split_whitespace().collect();
+        out.prose(&words.join(" "), 4)?;
+    }
+    match verdict {
+        Some(Verdict::Agrees) => out.line(Line::new().dim("  the language model agrees"))?,
+        Some(Verdict::Overrules) => {
+            out.line(
+                Line::new().dim("  the language model overrules the heads, which were unsure"),
+            )?;
+        }
+        Some(Verdict::Overruled) => {
+            let said = reading.label().map_or("", |(label, _)| label.as_str());
+            out.line(Line::new().dim(format!(
+                "  the language model says {said}; the heads are surer"
+            )))?;
+        }
+        None => {}
+    }
+    let spans = reading.dropped_spans.iter().cloned();
+    language::dropped(out, spans.map(|s| (format!("entry {}", entry.id), s)));
+    language::remarks(out, &reading.notes, &reading.usage);
+    if let Some(maker) = &reading.made_by {
+        out.line(Line::new().dim(format!("  and by {maker}")))?;
+    }
+    Ok(())
 }
 
 fn show_one(context: &Context, entry: &Entry, analysis: &Analysis) -> anyhow::Result<()> {

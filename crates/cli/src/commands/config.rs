@@ -67,8 +67,12 @@ const KEYS: &[Key] = &[
         help: "the country whose numbers that card names (US, GB, DE, …); empty: as the locale says",
     },
     Key {
-        name: "language",
+        name: "care_language",
         help: "the language of that card (en, de, fr, es, nl, it, pt); empty: as the locale says",
+    },
+    Key {
+        name: "language.model",
+        help: "the model that writes, a name of `companion model list`; empty: none, the instant tier answers",
     },
 ];
 
@@ -97,13 +101,23 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             let key = known(key)?;
             let value = read_value(key, value)?;
             change(&path, |document| {
-                document[key.name] = Item::Value(value);
+                let mut at = document.as_item_mut();
+                for part in key.name.split('.') {
+                    at = &mut at[part];
+                }
+                *at = Item::Value(value);
             })?;
         }
         Action::Unset { key } => {
             let key = known(key)?;
-            change(&path, |document| {
-                document.remove(key.name);
+            change(&path, |document| match key.name.split_once('.') {
+                Some((table, name)) => {
+                    let table = document.get_mut(table).and_then(Item::as_table_like_mut);
+                    table.and_then(|table| table.remove(name));
+                }
+                None => {
+                    document.remove(key.name);
+                }
             })?;
         }
         Action::Path if context.out.is_json() => context.out.json(&path)?,
@@ -156,8 +170,10 @@ fn known(name: &str) -> Result<&'static Key, Failure> {
 
 fn value_of(config: &Config, key: &Key) -> anyhow::Result<toml::Value> {
     let table = toml::Table::try_from(config).context("cannot list the configuration")?;
-    table
-        .get(key.name)
+    let mut parts = key.name.split('.');
+    let first = parts.next().and_then(|part| table.get(part));
+    parts
+        .fold(first, |at, part| at?.get(part))
         .cloned()
         .with_context(|| format!("the key {} has no field", key.name))
 }
@@ -225,7 +241,13 @@ mod tests {
     #[test]
     fn every_field_of_the_configuration_is_a_documented_key() {
         let table = toml::Table::try_from(Config::default()).unwrap();
-        let mut fields: Vec<&str> = table.keys().map(String::as_str).collect();
+        let mut fields: Vec<String> = Vec::new();
+        for (name, value) in &table {
+            match value.as_table() {
+                Some(inner) => fields.extend(inner.keys().map(|key| format!("{name}.{key}"))),
+                None => fields.push(name.clone()),
+            }
+        }
         let mut keys: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
         fields.sort_unstable();
         keys.sort_unstable();

@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments with their help, then `run`.
 
 mod analyze;
+mod ask;
 mod backup;
 mod benchmark;
 mod completions;
@@ -18,7 +19,9 @@ mod man;
 mod model;
 mod new;
 mod passphrase;
+mod people;
 mod prompt;
+mod reflect;
 mod rekey;
 mod restore;
 mod rm;
@@ -68,6 +71,14 @@ pub(crate) enum Command {
     Similar(similar::Args),
     /// Ask the next question
     Prompt(prompt::Args),
+    /// Get a reply to an entry, and talk about it
+    Reflect(reflect::Args),
+    /// Ask the journal a question
+    Ask(ask::Args),
+    /// List the people who occur, each with the sentences
+    People(people::PeopleArgs),
+    /// List what you meant or promised to do
+    Promises(people::PromisesArgs),
     /// Look back at a week, a month or any days
     Summary(summary::Args),
     /// Draw moods, themes and fields over time
@@ -141,6 +152,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Search(args) => search::run(&context, &args),
         Command::Similar(args) => similar::run(&context, &args),
         Command::Prompt(args) => prompt::run(&context, &args),
+        Command::Reflect(args) => reflect::run(&context, &args),
+        Command::Ask(args) => ask::run(&context, &args),
+        Command::People(args) => people::people(&context, &args),
+        Command::Promises(args) => people::promises(&context, &args),
         Command::Summary(args) => summary::run(&context, &args),
         Command::Trends(args) => trends::run(&context, &args),
         Command::Import(args) => import::run(&context, &args),

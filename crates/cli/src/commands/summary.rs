@@ -1,12 +1,17 @@
 //! `companion summary`: a look back in quotes, each with its entry.
 
 use assistant::Span;
+use assistant::language::Tier;
+use assistant::language::digest::{Digest, digest};
 use assistant::summary::{Summary, summary};
+use serde::Serialize;
 
 use crate::analysis;
 use crate::commands::latest_day;
+use crate::commands::reflect::made_by;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::language;
 use crate::messages;
 use crate::output::{Line, Output};
 use crate::span::SpanArgs;
@@ -20,6 +25,23 @@ use crate::view::{chart, dates, question};
 pub(crate) struct Args {
     #[command(flatten)]
     span: SpanArgs,
+    /// Write it anew, also where it is kept from before
+    #[arg(long)]
+    refresh: bool,
+    /// In quotes only, also where a language model is configured
+    #[arg(long, conflicts_with = "refresh")]
+    quotes: bool,
+}
+
+/// A summary, and what a language model wrote about the same days.
+#[derive(Serialize)]
+struct Both<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    /// Which tier the sentences are from; the quotes are the instant one's always.
+    tier: Tier,
+    /// What was written; `null` where no language model is configured.
+    written: Option<&'a Digest>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
@@ -32,20 +54,80 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     };
     let instant = analysis::catch_up(context, &mut journal)?;
     let summary = summary(&journal, instant.as_ref(), span, &now)?;
+    let opened = match args.quotes {
+        true => None,
+        false => language::open(context)?,
+    };
+    let written = match &opened {
+        Some(opened) => {
+            let mut progress = context.out.progress("writing", 0);
+            let written = digest(
+                &mut journal,
+                &opened.language(),
+                instant.as_ref(),
+                &span,
+                &now,
+                args.refresh,
+                &mut |done| progress.set(done as u64),
+            );
+            progress.finish();
+            Some(written?)
+        }
+        None => None,
+    };
     if let Some(question) = &summary.closing_question
         && !journal.is_read_only()
     {
         journal.record_prompt(&question.id, now.timestamp())?;
     }
     if context.out.is_json() {
-        context.out.json(&summary)?;
+        let tier = written.as_ref().and_then(|w| w.tier);
+        context.out.json(&Both {
+            summary: &summary,
+            tier: tier.unwrap_or(Tier::Instant),
+            written: written.as_ref(),
+        })?;
     } else {
-        draw(&summary, &context.out)?;
+        draw(&summary, written.as_ref(), &context.out)?;
     }
-    Ok(Exit::Success)
+    Ok(match opened.is_some_and(|o| o.stopped()) {
+        true => Exit::Interrupted,
+        false => Exit::Success,
+    })
 }
 
-fn draw(summary: &Summary, out: &Output) -> anyhow::Result<()> {
+/// What the model wrote: each sentence with its entries.
+fn sentences(digest: &Digest, out: &Output) -> anyhow::Result<()> {
+    for sentence in &digest.sentences {
+        out.prose(&sentence.text, 0)?;
+        let mut entries: Vec<String> = Vec::new();
+        for citation in &sentence.citations {
+            let entry = citation.entry.to_string();
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        let what = if entries.len() == 1 {
+            "entry"
+        } else {
+            "entries"
+        };
+        out.line(Line::new().dim(format!("  {what} {}", entries.join(", "))))?;
+    }
+    language::remarks(out, &digest.notes, &digest.usage);
+    let spans = digest.dropped_spans.iter().cloned();
+    language::dropped(out, spans.map(|(id, s)| (format!("entry {id}"), s)));
+    if digest.failed > 0 {
+        out.warn(format!(
+            "note: {} of {} generations left no sentence that the entries support",
+            digest.failed, digest.generations
+        ));
+    }
+    out.note(made_by(digest.made_by.as_deref()));
+    Ok(())
+}
+
+fn draw(summary: &Summary, written: Option<&Digest>, out: &Output) -> anyhow::Result<()> {
     out.line(
         Line::new()
             .bold(chart::span_title(&summary.span))
@@ -55,10 +137,15 @@ fn draw(summary: &Summary, out: &Output) -> anyhow::Result<()> {
                 summary.words
             )),
     )?;
-    if !summary.lines.is_empty() {
+    // Where the model's sentences stand, the quotes are theirs.
+    let written = written.filter(|w| w.tier == Some(Tier::Language));
+    if let Some(digest) = written {
+        out.blank()?;
+        sentences(digest, out)?;
+    } else if !summary.lines.is_empty() {
         out.blank()?;
     }
-    for line in &summary.lines {
+    for line in summary.lines.iter().filter(|_| written.is_none()) {
         out.line(
             Line::new()
                 .dim(dates::weekday(&line.date))

@@ -9,7 +9,7 @@ use crate::output::{Line, Output};
 pub(crate) fn show(config: &Config, out: &Output) -> anyhow::Result<()> {
     let locale = locale();
     let card = care::card(
-        or(&config.language, &locale.0),
+        or(&config.care_language, &locale.0),
         or(&config.country, &locale.1),
     );
     let numbers = card.lines.iter().map(|line| {

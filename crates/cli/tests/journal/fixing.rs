@@ -108,7 +108,7 @@ fn an_entry_that_speaks_of_danger_is_answered_with_a_card_and_nothing_is_noted()
     assert!(json.stderr.contains("findahelpline.com"), "{}", json.stderr);
     assert_eq!(json.json()["id"], 2);
     assert!(!person.run(&["show", "1"]).ok().contains("findahelpline"));
-    for (key, value) in [("country", "DE"), ("language", "de")] {
+    for (key, value) in [("country", "DE"), ("care_language", "de")] {
         person.run(&["config", "set", key, value]).ok();
     }
     let said = person.run(&["new", "I want to die."]).ok();

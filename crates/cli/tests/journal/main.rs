@@ -13,6 +13,7 @@ mod finding;
 mod fixing;
 mod hostile;
 mod keeping;
+mod language;
 mod locks;
 mod moving;
 mod person;
