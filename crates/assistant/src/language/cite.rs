@@ -239,7 +239,10 @@ fn supports(
                 || e.title.as_deref().is_some_and(|t| place(t, word).is_some())
         })
     };
-    if !claims_of(text).into_iter().all(stands) {
+    if text.is_empty() || is_strange(text) || !claims_of(text).into_iter().all(stands) {
+        return false;
+    }
+    if !(openers(text).iter()).all(|w| cited().any(|e| has_like(&e.text, w))) {
         return false;
     }
     match instant {
@@ -263,16 +266,55 @@ fn supports(
 /// Whether every number and name of `sentence` stands in `text`, and at least one word of meaning does.
 pub(crate) fn rests_on(sentence: &str, text: &str) -> bool {
     let have = words::content(text);
-    claims_of(sentence).iter().all(|w| place(text, w).is_some())
+    !is_strange(sentence)
+        && claims_of(sentence).iter().all(|w| place(text, w).is_some())
+        && openers(sentence).iter().all(|w| has_like(text, w))
         && words::content(sentence)
             .iter()
             .any(|s| have.iter().any(|h| alike(s, h)))
+}
+
+/// Whether a sentence carries what no sentence of this program has: tags, braces, control tokens, addresses.
+pub(crate) fn is_strange(text: &str) -> bool {
+    text.contains(['<', '>', '‹', '{', '}', '|', '\\', '`']) || text.contains("://")
+}
+
+/// Whether `text` has `word`, up to its ending.
+fn has_like(text: &str, word: &str) -> bool {
+    let word = words::fold(word);
+    words::folded(text).any(|w| alike(&w, &word))
 }
 
 /// The same word up to its ending.
 pub(crate) fn alike(a: &str, b: &str) -> bool {
     let stem = |w: &str| w.chars().take(5).collect::<String>();
     a == b || (a.len() >= 5 && b.len() >= 5 && stem(a) == stem(b))
+}
+
+/// Words that begin a sentence and could be a name: capitalised as any first word, so they have to be like a word of the
+/// entry, unless they are words that sentences just begin with.
+fn openers(text: &str) -> Vec<&str> {
+    #[rustfmt::skip]
+    const BEGIN: &[&str] = &[
+        "after", "afterwards", "again", "although", "another", "before", "between", "both", "despite",
+        "during", "earlier", "each", "early", "even", "every", "finally", "for", "given", "instead", "last",
+        "late", "later", "many", "meanwhile", "most", "much", "next", "nothing", "now", "once", "only",
+        "overall", "several", "since", "something", "still", "though", "through", "throughout", "toward",
+        "towards", "until", "what", "while", "without", "yet", "youd", "youre", "youve",
+    ];
+    let mut found = Vec::new();
+    let mut last = 0;
+    for (index, span) in words::spans(text).enumerate() {
+        let starts = index == 0 || text[last..span.start].contains(['.', '!', '?', ':']);
+        let word = &text[span.clone()];
+        let folded = words::fold(word);
+        let begins = words::is_stop(&folded) || BEGIN.contains(&folded.as_str());
+        if starts && word.chars().next().is_some_and(char::is_uppercase) && !begins {
+            found.push(word);
+        }
+        last = span.end;
+    }
+    found
 }
 
 /// Numbers, and words that are written like names inside a sentence: what a reader would take for a fact.
@@ -333,6 +375,10 @@ mod tests {
         assert_eq!(
             claims_of("You met Ana's sister at 18:30, and on Friday I paid 40 euros. Rain fell."),
             ["Ana", "18", "30", "Friday", "40"]
+        );
+        assert_eq!(
+            openers("You met Ana. Boris left. After that, rain. Rain fell."),
+            ["Boris", "Rain"]
         );
     }
 

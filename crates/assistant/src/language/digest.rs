@@ -128,6 +128,9 @@ pub fn digest(
     };
     let node = work.node(Level::of(span), (span.from, span.to))?;
     let mut total = work.total;
+    if language.flow().is_break() {
+        total.notes.push(Failed::Cancelled.to_string());
+    }
     if let Some(node) = node {
         total.sentences = node.sentences;
         total.tier = Some(node.tier);
@@ -153,6 +156,9 @@ struct Work<'a> {
 impl Work<'_> {
     /// The summary of `days`: the kept one, where nothing has changed, else a new one. Nothing for days without entries.
     fn node(&mut self, level: Level, days: Days) -> Result<Option<Kept>> {
+        if self.language.flow().is_break() {
+            return Ok(None);
+        }
         let entries = self.entries(days)?;
         if entries.is_empty() {
             return Ok(None);
@@ -321,6 +327,9 @@ impl Work<'_> {
         material: &[Material],
         kept: &mut Kept,
     ) -> std::result::Result<Vec<Cited>, Failed> {
+        if self.language.flow().is_break() {
+            return Err(Failed::Cancelled);
+        }
         let chat = self.chat(level, days, material);
         let schema = serde_json::json!({
             "type": "object", "additionalProperties": false, "required": ["sentences"],

@@ -431,6 +431,8 @@ impl Reading {
         let (label, p) = self.label()?;
         Some(if label == heads.sentiment {
             Verdict::Agrees
+        } else if heads.corrected {
+            Verdict::Overruled
         } else if (heads.unsure && p >= SURE) || (heads.confidence < HARDLY && p >= CERTAIN) {
             Verdict::Overrules
         } else {
@@ -448,6 +450,10 @@ impl Reading {
     /// What holds of `heads` after the model's word, by the rule of this module.
     pub fn over(&self, heads: &Analysis) -> Analysis {
         let mut holds = heads.clone();
+        // A person's word on sentiment or themes is the last one.
+        if heads.corrected {
+            return holds;
+        }
         if let (Some(Verdict::Overrules), Some((label, p))) = (self.verdict(heads), self.label()) {
             holds.sentiment = label;
             holds.confidence = p;

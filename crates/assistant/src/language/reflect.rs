@@ -152,7 +152,7 @@ fn written(
     let result = language.model.reply(&chat, &bounds, &mut |piece| {
         gate.push(piece);
         while let Some(sentence) = gate.next(false) {
-            release(&sentence, entry, reply, tell, &mut gate.let_out);
+            release(&sentence, reply, tell, &mut gate.let_out);
         }
         if gate.let_out >= SENTENCES {
             return ControlFlow::Break(());
@@ -164,7 +164,7 @@ fn written(
     // What was cut off in the middle of a sentence stays untold.
     if result.finish == Finish::Stop {
         while let Some(sentence) = gate.next(true) {
-            release(&sentence, entry, reply, tell, &mut gate.let_out);
+            release(&sentence, reply, tell, &mut gate.let_out);
         }
     }
     if reply.text.is_empty() && !reply.stopped {
@@ -181,19 +181,16 @@ fn written(
     Ok(())
 }
 
-/// Lets a sentence out, or holds it back: it breaks the contract of style, carries marks of the prompt, or names an
-/// address that the entry does not.
+/// Lets a sentence out, or holds it back: it breaks the contract of style, or carries marks of the prompt or an
+/// address.
 fn release(
     sentence: &str,
-    entry: &Entry,
     reply: &mut Reflection,
     tell: &mut dyn FnMut(&mut Reflection, &str),
     let_out: &mut usize,
 ) {
-    let address = |w: &str| w.contains("://") || w.starts_with("www.");
-    let strange = sentence.contains(['<', '‹', '{', '}'])
-        || (sentence.split_whitespace()).any(|w| address(w) && !entry.text.contains(w));
-    if strange || !style::breaches(sentence).is_empty() || *let_out >= SENTENCES {
+    if cite::is_strange(sentence) || !style::breaches(sentence).is_empty() || *let_out >= SENTENCES
+    {
         reply.held_back += 1;
         return;
     }

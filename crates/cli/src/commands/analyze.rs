@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use assistant::{Instant, Said};
 use assistant::language::Tier;
 use assistant::language::extract::Kind;
 use assistant::language::question;
 use assistant::language::read::{self, Reading, Verdict};
+use assistant::{Instant, Said};
 use journal::{Analysis, Entry, EntryId, Filter, Journal, ThemeScore};
 use serde::Serialize;
 
