@@ -13,6 +13,7 @@
 //! # Ok::<(), engine::Error>(())
 //! ```
 
+pub mod batch;
 pub mod decoder;
 pub mod encoder;
 mod error;

@@ -145,6 +145,11 @@ impl Decoder {
         (self.config().max_position_embeddings).min(self.inner.kv.capacity())
     }
 
+    /// Tokens that the cache holds for all sequences together.
+    pub fn kv_tokens(&self) -> usize {
+        self.inner.kv.capacity()
+    }
+
     /// What the cache of keys and values holds.
     pub fn kv_stats(&self) -> KvStats {
         self.inner.kv.stats()
