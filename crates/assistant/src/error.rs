@@ -10,6 +10,12 @@ pub enum Error {
     /// The encoder could not be used.
     #[error(transparent)]
     Engine(#[from] engine::Error),
+    /// The engine's queue did not take the work.
+    #[error(transparent)]
+    Refused(engine::batch::Refused),
+    /// The system gave no thread to work on.
+    #[error("cannot start the engine's worker: {0}")]
+    Thread(std::io::Error),
     /// The trained heads do not fit together: the asset of this build is damaged, or was made for another encoder.
     #[error("the analysis heads cannot be used: {reason}")]
     Heads {

@@ -38,7 +38,7 @@ use std::ops::Range;
 use jiff::ZonedDateTime;
 use serde::Serializer;
 
-pub use catch_up::{CatchUp, catch_up};
+pub use catch_up::{CatchUp, catch_up, catch_up_with};
 pub use error::{Error, Result};
 pub use instant::{
     AdaptedReader, Analysed, EmotionScore, Instant, LinearReader, Passage, Reader, Reading, Said,
