@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use assistant::{Instant, care};
+use assistant::{CatchUp, Instant, care};
 use journal::{Analysis, Entry, Journal};
 
 use crate::context::Context;
@@ -63,19 +63,31 @@ pub(crate) fn catch_up(
     context: &Context,
     journal: &mut Journal,
 ) -> anyhow::Result<Option<Instant>> {
+    Ok(catch_up_counted(context, journal)?.map(|(instant, _)| instant))
+}
+
+/// The same, with what was done.
+pub(crate) fn catch_up_counted(
+    context: &Context,
+    journal: &mut Journal,
+) -> anyhow::Result<Option<(Instant, CatchUp)>> {
     let Some(instant) = context.instant()? else {
         return Ok(None);
     };
     // A journal that can only be read is searched with what it has.
     if journal.is_read_only() {
-        return Ok(Some(instant));
+        let nothing = CatchUp {
+            cancelled: true,
+            ..CatchUp::default()
+        };
+        return Ok(Some((instant, nothing)));
     }
     // Ctrl-C lets the batch under way be finished and kept; the rest stays queued.
     let cancelled = Arc::new(AtomicBool::new(false));
     let phase = interrupt::noted(&cancelled)?;
     let mut progress = context
         .out
-        .progress("reading what is new", journal.queued_count()?);
+        .progress("reading entries", journal.queued_count()?);
     let result = assistant::catch_up(
         journal,
         &instant,
@@ -94,11 +106,16 @@ pub(crate) fn catch_up(
             crate::messages::entries(journal.queued_count()?)
         ));
     }
+    for (id, reason) in &result.errors {
+        context
+            .out
+            .warn(format!("entry {id} could not be analysed: {reason}"));
+    }
     if result.failed > 0 {
         context.out.warn(format!(
             "{} could not be analysed and will be tried again",
             crate::messages::entries(result.failed)
         ));
     }
-    Ok(Some(instant))
+    Ok(Some((instant, result)))
 }

@@ -21,6 +21,9 @@ use crate::output::Line;
 use crate::view::json::{self, EntryJson};
 use crate::view::{dates, evidence, mood};
 
+/// Where the journal remembers that `--all` was begun and is not through.
+const ALL: &str = "job.analyze_all";
+
 /// What to analyse.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -157,11 +160,14 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         .map(|id| journal.get(*id))
         .collect::<Result<Vec<_>, _>>()?;
     if args.all {
-        journal.requeue_all(None)?;
+        begin_all(context, &mut journal)?;
     }
     let queued = journal.queued_count()?;
-    let instant = analysis::catch_up(context, &mut journal)?
+    let (instant, done) = analysis::catch_up_counted(context, &mut journal)?
         .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
+    if !done.cancelled && journal.meta(ALL)?.is_some() {
+        journal.set_meta(ALL, None)?;
+    }
     if !args.ids.is_empty() {
         return show(context, &mut journal, &instant, &named, args.refresh);
     }
@@ -189,6 +195,22 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     } else {
         Exit::Failed
     })
+}
+
+/// Queues every entry, unless an earlier run of `--all` was stopped: then what it left is worked off.
+fn begin_all(context: &Context, journal: &mut Journal) -> anyhow::Result<()> {
+    let left = journal.queued_count()?;
+    if journal.meta(ALL)?.is_some() && left > 0 {
+        context.out.note(format!(
+            "an earlier `analyze --all` was stopped; going on with the {} that it left",
+            messages::entries(left)
+        ));
+        return Ok(());
+    }
+    journal.requeue_all(None)?;
+    // Only after the queue is durable: a crash in between queues once more, which costs time and loses nothing.
+    journal.set_meta(ALL, Some("begun"))?;
+    Ok(())
 }
 
 /// An entry with what both tiers say about it.

@@ -89,10 +89,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         Exit::Failed
     };
     tell(context, &counts, failed)?;
-    if !args.no_analysis && counts.added + counts.updated > 0 {
+    // What an import that was stopped left is worked off, too.
+    if !args.no_analysis && journal.queued_count()? > 0 {
         let analysed = analysis::catch_up(context, &mut journal);
         match analysed {
             Ok(Some(_)) => {}
+            // Whoever imports the same again without a model knows.
+            Ok(None) if counts.added + counts.updated == 0 => {}
             Ok(None) => context.out.note(messages::NO_MODEL_FOR_NEW),
             Err(error) => context
                 .out

@@ -23,7 +23,9 @@ pub(crate) struct Progress {
 impl Progress {
     pub(super) fn new(what: &str, total: u64, quiet: bool) -> Progress {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}  {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}  {per_sec}  {eta} left")
+        {
             bar.set_style(style);
         }
         bar.set_message(escape::line(what).into_owned());

@@ -7,6 +7,7 @@
     reason = "a failed unwrap is a failed test, and a skipped one says so"
 )]
 
+mod bulk;
 mod changing;
 mod editor;
 mod finding;
