@@ -14,6 +14,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod batch;
 mod encoder;
 mod error;
 mod journal_suite;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use batch::{BatchFigures, BatchOptions, CurvePoint, WeekFigures, measure_batch};
 pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
 pub use journal_suite::JournalFigures;

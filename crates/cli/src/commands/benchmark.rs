@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bench::Options;
+use bench::{BatchOptions, Options};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -26,12 +26,18 @@ pub(crate) struct Args {
     /// The program from its start to its end
     #[arg(long)]
     startup: bool,
-    /// All of it
+    /// A language model, named with -m: a week of entries together and one by one, and many texts at once
+    #[arg(long, requires = "model", conflicts_with_all = ["encoder", "journal", "startup", "all"])]
+    batch: bool,
+    /// All of it, but for language models
     #[arg(long)]
     all: bool,
-    /// The encoder to measure [default: the one that the journal uses]
-    #[arg(long, value_name = "NAME")]
+    /// The model to measure [default: the encoder that the journal uses]
+    #[arg(short, long, value_name = "NAME")]
     model: Option<String>,
+    /// With --batch: runs that count
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "batch")]
+    batch_runs: usize,
     /// Threads of the encoder [default: COMPANION_THREADS, else all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -41,6 +47,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
+    if let (true, Some(model)) = (args.batch, &args.model) {
+        return batch(context, args, model);
+    }
     let all = args.all || !(args.encoder || args.journal || args.startup);
     let options = Options {
         encoder: all || args.encoder,
@@ -71,6 +80,30 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             Style::Plain
         };
         context.out.line(Line::new().styled(style, line))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Measures how the language model `model` serves many texts at once.
+fn batch(context: &Context, args: &Args, model: &str) -> anyhow::Result<Exit> {
+    let options = BatchOptions {
+        models_dir: context.models_dir(),
+        model: model.to_owned(),
+        threads: args.threads,
+        runs: args.batch_runs,
+        exact: false,
+    };
+    let figures = bench::measure_batch(&options, &mut |step| {
+        context
+            .out
+            .note(Line::new().dim(format!("measuring {step}")));
+    })?;
+    if context.out.is_json() {
+        context.out.json(&figures)?;
+        return Ok(Exit::Success);
+    }
+    for line in figures.lines() {
+        context.out.line(line)?;
     }
     Ok(Exit::Success)
 }
