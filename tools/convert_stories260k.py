@@ -4,19 +4,17 @@
     python tools/convert_stories260k.py ../shared/data/models/stories260k OUT [--reference FILE]
 
 The folder holds stories260K.bin (the first format: seven sizes, then f32 weights) and tok512.bin. OUT gets config.json,
-model.safetensors, tokenizer.json and tokenizer_config.json; the conversion itself needs numpy and safetensors alone.
---reference also writes what transformers says greedily, as token ids; tools/fixtures/decoder keeps that.
+model.safetensors, tokenizer.json and tokenizer_config.json; the conversion itself needs Python alone. --reference also writes what transformers says greedily, as token ids; tools/fixtures/decoder keeps that.
 
 The weights are A. Karpathy's (MIT). They are not committed; what is committed are ids.
 """
 
 import argparse
+import array
 import json
 import pathlib
 import struct
-
-import numpy as np
-from safetensors.numpy import save_file
+import sys
 
 
 def main():
@@ -28,7 +26,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     config, tensors = weights((args.source / "stories260K.bin").read_bytes())
     (args.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    save_file(tensors, str(args.out / "model.safetensors"), metadata={"format": "pt"})
+    save(tensors, args.out / "model.safetensors")
     pieces = vocabulary((args.source / "tok512.bin").read_bytes(), config["vocab_size"])
     (args.out / "tokenizer.json").write_text(json.dumps(tokenizer(pieces), ensure_ascii=False), encoding="utf-8")
     described = {"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True}
@@ -43,23 +41,26 @@ def weights(raw):
     dim, hidden, layers, heads, kv_heads, vocab, context = struct.unpack("<7i", raw[:28])
     tied, vocab = vocab > 0, abs(vocab)
     head = dim // heads
-    flat, at = np.frombuffer(raw, "<f4", offset=28), 0
+    flat, at = array.array("f", raw[28:]), 0
+    if sys.byteorder == "big":
+        flat.byteswap()
 
-    def take(*shape):
+    def take(rows, columns):
         nonlocal at
-        size = int(np.prod(shape))
-        found = flat[at : at + size].reshape(shape)
-        at += size
+        found = [flat[at + row * columns : at + (row + 1) * columns] for row in range(rows)]
+        at += rows * columns
         return found
 
-    embedding = take(vocab, dim)
-    attention_norm = take(layers, dim)
-    q, k, v = take(layers, heads * head, dim), take(layers, kv_heads * head, dim), take(layers, kv_heads * head, dim)
-    o, ffn_norm = take(layers, dim, heads * head), take(layers, dim)
-    gate, down, up = take(layers, hidden, dim), take(layers, dim, hidden), take(layers, hidden, dim)
-    norm = take(dim)
-    take(2, context, head // 2)  # the angles of the rotation, which readers compute
-    tensors = {"model.embed_tokens.weight": embedding, "model.norm.weight": norm}
+    def stack(rows, columns):
+        return [take(rows, columns) for _ in range(layers)]
+
+    embedding, attention_norm = take(vocab, dim), take(layers, dim)
+    q, k, v = stack(heads * head, dim), stack(kv_heads * head, dim), stack(kv_heads * head, dim)
+    o, ffn_norm = stack(dim, heads * head), take(layers, dim)
+    gate, down, up = stack(hidden, dim), stack(dim, hidden), stack(hidden, dim)
+    norm = take(1, dim)
+    take(2 * context, head // 2)  # the angles of the rotation, which readers compute
+    tensors = {"model.embed_tokens.weight": embedding, "model.norm.weight": norm[0]}
     if not tied:
         tensors["lm_head.weight"] = take(vocab, dim)
     assert at == len(flat), (at, len(flat))
@@ -94,13 +95,29 @@ def weights(raw):
         "torch_dtype": "float32",
         "vocab_size": vocab,
     }
-    return config, {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
+    return config, tensors
 
 
-def halves(weight, heads):
+def halves(rows, heads):
     """llama2.c rotates neighbours, Hugging Face the two halves of a head: the rows in the latter's order."""
-    rows, dim = weight.shape
-    return weight.reshape(heads, rows // heads // 2, 2, dim).swapaxes(1, 2).reshape(rows, dim)
+    width = len(rows) // heads
+    return [rows[head * width + 2 * i + half] for head in range(heads) for half in (0, 1) for i in range(width // 2)]
+
+
+def save(tensors, path):
+    """A safetensors file of f32 tensors: lists of rows, or single rows."""
+    header, data = {"__metadata__": {"format": "pt"}}, bytearray()
+    for name, tensor in tensors.items():
+        vector = isinstance(tensor, array.array)
+        rows = [tensor] if vector else tensor
+        start = len(data)
+        for row in rows:
+            data += struct.pack(f"<{len(row)}f", *row)
+        shape = [len(tensor)] if vector else [len(rows), len(rows[0])]
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, len(data)]}
+    described = json.dumps(header).encode()
+    described += b" " * (-len(described) % 8)
+    path.write_bytes(struct.pack("<Q", len(described)) + described + data)
 
 
 def vocabulary(raw, size):
