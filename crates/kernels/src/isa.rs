@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::arch::Op;
 use crate::arch::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
-use crate::arch::x86_64::{Avx2, Avx512Vnni};
+use crate::arch::x86_64::{Amx, Avx2, Avx512Vnni};
 
 /// An instruction set that this crate has kernels for, slowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,11 +17,13 @@ pub enum Isa {
     Avx2,
     /// x86-64 with AVX-512 (F, BW, DQ, VL) and its INT8 dot products (VNNI).
     Avx512Vnni,
+    /// The same with AMX, whose tiles take over the INT8 and INT4 products of several rows.
+    Amx,
 }
 
 impl Isa {
     /// Every instruction set, slowest first, whether this machine has it or not.
-    pub const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512Vnni];
+    pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx];
 
     /// The word that `COMPANION_KERNEL` uses for it.
     pub fn word(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
             Isa::Avx512Vnni => "avx512vnni",
+            Isa::Amx => "amx",
         }
     }
 
@@ -78,7 +81,7 @@ impl fmt::Display for IsaError {
         match self {
             IsaError::Unknown(word) => write!(
                 f,
-                "unknown kernel {word:?}; use scalar, avx2 or avx512vnni, or leave COMPANION_KERNEL unset"
+                "unknown kernel {word:?}; use scalar, avx2, avx512vnni or amx, or leave COMPANION_KERNEL unset"
             ),
             IsaError::Unavailable(isa) => write!(
                 f,
@@ -108,6 +111,8 @@ pub(crate) enum Proof {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Avx512Vnni),
+    #[cfg(target_arch = "x86_64")]
+    Amx(Amx),
 }
 
 impl Proof {
@@ -118,6 +123,8 @@ impl Proof {
             Isa::Avx2 => Avx2::detect().map(Proof::Avx2),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => Avx512Vnni::detect().map(Proof::Avx512Vnni),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => Amx::detect().map(Proof::Amx),
             #[cfg(not(target_arch = "x86_64"))]
             _ => None,
         }
@@ -169,6 +176,8 @@ impl Kernels {
             Proof::Avx2(simd) => crate::arch::x86_64::run_avx2(simd, op),
             #[cfg(target_arch = "x86_64")]
             Proof::Avx512Vnni(simd) => crate::arch::x86_64::run_avx512(simd, op),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Amx(simd) => crate::arch::x86_64::run_avx512(simd.avx512(), op),
         }
     }
 
@@ -180,6 +189,8 @@ impl Kernels {
             Proof::Avx2(_) => Isa::Avx2,
             #[cfg(target_arch = "x86_64")]
             Proof::Avx512Vnni(_) => Isa::Avx512Vnni,
+            #[cfg(target_arch = "x86_64")]
+            Proof::Amx(_) => Isa::Amx,
         }
     }
 
@@ -189,6 +200,7 @@ impl Kernels {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "x86_64-int8-avx2",
             Isa::Avx512Vnni => "x86_64-int8-avx512vnni",
+            Isa::Amx => "x86_64-int8-amx",
         }
     }
 }

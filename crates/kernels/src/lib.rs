@@ -25,6 +25,7 @@ mod linear_f32;
 mod low_rank;
 mod math;
 mod matrix;
+mod probe;
 mod q8;
 mod quantized;
 mod rows;

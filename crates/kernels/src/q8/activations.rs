@@ -21,7 +21,7 @@ impl Kernels {
                 max: 127,
                 per_group: true,
             },
-            Isa::Scalar | Isa::Avx512Vnni => Codes {
+            Isa::Scalar | Isa::Avx512Vnni | Isa::Amx => Codes {
                 max: 255,
                 per_group: false,
             },

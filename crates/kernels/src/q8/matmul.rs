@@ -86,6 +86,8 @@ impl Kernels {
             Proof::Avx2(simd) => crate::arch::x86_64::matmul_avx2(simd, job),
             #[cfg(target_arch = "x86_64")]
             Proof::Avx512Vnni(simd) => crate::arch::x86_64::matmul_avx512(simd, job),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Amx(simd) => crate::arch::x86_64::matmul_avx512(simd.avx512(), job),
         }
     }
 }

@@ -3,6 +3,9 @@
 use std::ops::Range;
 
 use super::{QMatrix, QRows, f16_to_f32};
+#[cfg(target_arch = "x86_64")]
+use crate::arch::x86_64;
+use crate::isa::Proof;
 use crate::matrix::MatMut;
 use crate::{Kernels, PANEL};
 
@@ -65,7 +68,15 @@ impl Kernels {
             bias,
             out,
         };
-        scalar(job);
+        match self.proof {
+            Proof::Scalar => scalar(job),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx2(simd) => x86_64::matmul_q_avx2(simd, job),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx512Vnni(simd) => x86_64::matmul_q_avx512(simd, job),
+            #[cfg(target_arch = "x86_64")]
+            Proof::Amx(simd) => x86_64::matmul_q_amx(simd, job),
+        }
     }
 }
 

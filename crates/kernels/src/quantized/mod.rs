@@ -25,8 +25,8 @@
 //! just that, so all give the same bits: for one row or many, and however the panels are shared out.
 //!
 //! The trap of the hardware: `maddubs` of AVX2 adds pairs of byte products in *saturating* 16 bits.
-//! INT8 weights are therefore widened to 16 bits there (`madd` is exact), and INT4 weights may use it for
-//! four pairs at a time: `8 · 15 · 127 = 15 240`. VNNI and AMX add in 32 bits and have no limit.
+//! INT8 weights are therefore widened to 16 bits there (`madd` is exact), and INT4 weights may use it
+//! for eight pairs at a time: `16 · 15 · 127 = 30 480`. VNNI and AMX add in 32 bits and have no limit.
 
 mod half;
 mod matmul;
@@ -36,6 +36,7 @@ mod rows;
 mod shape;
 
 pub use half::{f16_to_f32, f32_to_f16};
+pub(crate) use matmul::Job;
 pub use matrix::{PackedQ, QMatrix};
 pub use pack::pack_q;
 pub use rows::{QRows, QRowsMut};
@@ -46,5 +47,5 @@ pub(crate) const ACTIVATION_MAX: f32 = 127.0;
 
 // The layout is on disk: a change here is a new format.
 const _: () = assert!(crate::PANEL == 16);
-// Four `maddubs` of INT4 weights added in 16 bits.
-const _: () = assert!(4 * 2 * 15 * 127 <= i16::MAX as i32);
+// Eight `maddubs` of INT4 weights added in 16 bits.
+const _: () = assert!(8 * 2 * 15 * 127 <= i16::MAX as i32);

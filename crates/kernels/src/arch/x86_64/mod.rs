@@ -1,14 +1,22 @@
 //! x86-64: proofs that the CPU has what a kernel needs.
 
+mod amx;
 mod avx2;
 mod avx512;
 mod q8_avx2;
 mod q8_avx512;
+mod q_amx;
+mod q_avx2;
+mod q_avx512;
 
+pub(crate) use amx::Amx;
 pub(crate) use avx2::run as run_avx2;
 pub(crate) use avx512::run as run_avx512;
 pub(crate) use q8_avx2::matmul as matmul_avx2;
 pub(crate) use q8_avx512::matmul as matmul_avx512;
+pub(crate) use q_amx::matmul as matmul_q_amx;
+pub(crate) use q_avx2::matmul as matmul_q_avx2;
+pub(crate) use q_avx512::matmul as matmul_q_avx512;
 
 /// Proof that this machine has AVX2, FMA and F16C (which every CPU with AVX2 has).
 #[derive(Clone, Copy)]
@@ -23,7 +31,7 @@ impl Avx2 {
     }
 }
 
-/// Proof that this machine has AVX-512 F, BW, DQ, VL and VNNI, besides AVX2 and FMA.
+/// Proof that this machine has AVX-512 F, BW, DQ, VL and VNNI, besides [`Avx2`].
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512Vnni(());
 
