@@ -288,8 +288,9 @@ fn models_that_do_not_fit_together_are_refused_by_name() {
     assert!(message_of(home.path()).contains("word pieces, the model knows"));
 }
 
+/// Every byte is some weight, so wrong ones are found by the digest, and a forward pass survives them.
 #[test]
-fn an_int8_file_with_codes_that_could_saturate_is_refused() {
+fn an_int8_file_with_changed_codes_is_found_out_and_harmless() {
     let (_home, store) = store_with_tiny(SIZES[0]);
     let path = store.path("tiny-int8").join("model.safetensors");
     let weights = Weights::open(&path).unwrap();
@@ -297,20 +298,17 @@ fn an_int8_file_with_codes_that_could_saturate_is_refused() {
     let raw = weights.raw(info);
     let mut bytes = std::fs::read(&path).unwrap();
     let start = bytes.windows(raw.len()).position(|w| w == raw).unwrap();
-    bytes[start + 700] = 127;
+    for (i, byte) in bytes[start..start + raw.len()].iter_mut().enumerate() {
+        *byte = if i % 2 == 0 { 0 } else { 255 };
+    }
     drop(weights);
     // By a rename, as every model file is replaced: the mapping of the old one stays whole.
     let new = path.with_extension("new");
     std::fs::write(&new, bytes).unwrap();
     std::fs::rename(&new, &path).unwrap();
-    let error = Encoder::open(&store.path("tiny-int8"), &EncoderOptions::default())
-        .err()
-        .unwrap();
-    assert!(
-        common::chain(&error)
-            .ends_with("tensor \"layer.1.up.codes\": code 700 is 127, outside of -63..=63"),
-        "{error}"
-    );
+    let encoder = Encoder::open(&store.path("tiny-int8"), &EncoderOptions::default()).unwrap();
+    let vector = &encoder.embed(&["the river"])[0].vector;
+    assert!(vector.iter().all(|v| v.is_finite()), "{vector:?}");
     let error = store.verify("tiny-int8").unwrap_err().to_string();
     assert!(
         error.contains("is not the file on record: sha256 is"),
@@ -323,7 +321,7 @@ fn an_int8_file_of_another_version_is_refused() {
     let (_home, store) = store_with_tiny(SIZES[0]);
     let path = store.path("tiny-int8").join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
-    let (from, to) = (br#""companion.format":"1""#, br#""companion.format":"9""#);
+    let (from, to) = (br#""companion.format":"2""#, br#""companion.format":"9""#);
     let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
     let mut changed = bytes;
     changed[at..at + to.len()].copy_from_slice(to);
@@ -334,7 +332,7 @@ fn an_int8_file_of_another_version_is_refused() {
         .unwrap();
     assert!(
         common::chain(&error).ends_with(
-            "metadata \"companion.format\" is \"9\", expected \"1\"; quantize the model again"
+            "metadata \"companion.format\" is \"9\", expected \"2\"; quantize the model again"
         ),
         "{error}"
     );

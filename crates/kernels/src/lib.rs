@@ -26,7 +26,6 @@ mod low_rank;
 mod math;
 mod matrix;
 mod probe;
-mod q8;
 mod quantized;
 mod rows;
 
@@ -35,11 +34,8 @@ pub use cached_attention::{KV_TOKENS, KvBlock, KvBlockMut, KvShape, Rope};
 pub use isa::{Isa, IsaError, Kernels};
 pub use linear_f32::LinearF32;
 pub use matrix::MatMut;
-pub use q8::{
-    Activation, Activations, ActivationsMut, Codes, PANEL, PackedQ8, Q8, Q8Error, WEIGHT_MAX, pack,
-};
 pub use quantized::{
-    PackedQ, QError, QMatrix, QRows, QRowsMut, QShape, f16_to_f32, f32_to_f16, pack_q,
+    PANEL, PackedQ, QError, QMatrix, QRows, QRowsMut, QShape, f16_to_f32, f32_to_f16, pack_q,
 };
 
 #[cfg(test)]

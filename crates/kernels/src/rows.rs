@@ -138,6 +138,19 @@ impl Kernels {
         self.run(Gelu(x));
     }
 
+    /// [`gelu`](Kernels::gelu) in half the time, absolute error below 1e-4: for values that become bytes next.
+    pub fn gelu_for_bytes(self, x: &mut [f32]) {
+        struct Gelu<'a>(&'a mut [f32]);
+        impl Op for Gelu<'_> {
+            type Out = ();
+            #[inline(always)]
+            fn run<S: Simd>(self, s: S) {
+                map!(s, self.0, |v, _i| crate::math::gelu_for_bytes(s, v));
+            }
+        }
+        self.run(Gelu(x));
+    }
+
     /// Scales `row` to length one; a row of zeros stays.
     pub fn normalize(self, row: &mut [f32]) {
         let length = self.dot(row, row).sqrt();

@@ -28,7 +28,7 @@ pub struct EncoderOptions {
     pub kernel: Option<Isa>,
 }
 
-/// The kernels that an encoder with default options would run on here, `x86_64-int8-avx512vnni`.
+/// The kernels that an encoder with default options would run on here, `x86_64-int8-amx`.
 ///
 /// # Errors
 /// Where `COMPANION_KERNEL` names kernels that this processor cannot run.

@@ -17,9 +17,10 @@
 
 use std::cell::RefCell;
 
-use kernels::{Activation, Kernels, MatMut};
+use kernels::{Kernels, MatMut};
 
 use super::config::Config;
+use super::linear::Activation;
 use super::minilm::Norm;
 use crate::pool::Team;
 use crate::weights::{WeightError, Weights};

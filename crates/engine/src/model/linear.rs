@@ -1,8 +1,8 @@
-//! A linear layer, float or INT8: the one place of a network that knows which.
+//! A linear layer, float or quantized: the one place of an encoder that knows which.
 
 use std::ops::Range;
 
-use kernels::{Activation, Activations, Kernels, LinearF32, MatMut, PANEL, Q8};
+use kernels::{Kernels, LinearF32, MatMut, PANEL, QError, QMatrix, QRows, QShape};
 
 use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
@@ -12,7 +12,16 @@ pub(crate) enum Linear {
     /// Published weights; matrices that read the same input stand side by side.
     F32 { parts: Vec<F32Part>, inputs: usize },
     /// Packed weights; see the layout in `kernels`.
-    Int8(Box<Int8>),
+    Quantized(Box<Quantized>),
+}
+
+/// What is done to a sum before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activation {
+    /// Nothing.
+    None,
+    /// `x · Φ(x)`; behind a quantized product, whose results become bytes next, with an error up to 1e-4.
+    Gelu,
 }
 
 /// One float matrix, `[outputs, inputs]`, and its bias, `[outputs]`.
@@ -21,14 +30,12 @@ pub(crate) struct F32Part {
     pub(crate) bias: Tensor<f32>,
 }
 
-/// An INT8 matrix.
-pub(crate) struct Int8 {
-    outputs: usize,
-    inputs: usize,
-    group: usize,
-    codes: Tensor<i8>,
-    scales: Tensor<f32>,
-    sums: Tensor<f32>,
+/// A matrix of 8 bits, its sizes checked.
+pub(crate) struct Quantized {
+    shape: QShape,
+    codes: Tensor<u8>,
+    /// Halves.
+    scales: Tensor<u16>,
     /// `[outputs]`.
     bias: Tensor<f32>,
     /// `[inputs]`: what each input is multiplied by before it is quantized.
@@ -65,33 +72,25 @@ impl Linear {
         outputs: usize,
         inputs: usize,
     ) -> Result<Linear, WeightError> {
-        let group = group_for(inputs);
-        let panels = outputs.div_ceil(PANEL);
-        let marks = [panels, inputs / group, PANEL];
-        let int8 = Int8 {
-            outputs,
-            inputs,
-            group,
-            codes: weights.tensor(&format!("{name}.codes"), &[panels, inputs / 4, PANEL, 4])?,
-            scales: weights.tensor(&format!("{name}.scales"), &marks)?,
-            sums: weights.tensor(&format!("{name}.sums"), &marks)?,
+        let shape = shape_of(outputs, inputs).map_err(|e| WeightError::BadPacking {
+            tensor: format!("{name}.codes"),
+            reason: e.to_string(),
+        })?;
+        let [codes, scales] = stored_shapes(&shape);
+        Ok(Linear::Quantized(Box::new(Quantized {
+            shape,
+            codes: weights.tensor(&format!("{name}.codes"), &codes)?,
+            scales: weights.tensor(&format!("{name}.scales"), &scales)?,
             bias: weights.tensor(&format!("{name}.bias"), &[outputs])?,
             smooth: weights.tensor(&format!("{name}.smooth"), &[inputs])?,
-        };
-        int8.matrix()
-            .and_then(|matrix| matrix.check_codes())
-            .map_err(|e| WeightError::BadPacking {
-                tensor: format!("{name}.codes"),
-                reason: e.to_string(),
-            })?;
-        Ok(Linear::Int8(Box::new(int8)))
+        })))
     }
 
     /// Columns of the result.
     pub(crate) fn outputs(&self) -> usize {
         match self {
             Linear::F32 { parts, .. } => parts.iter().map(|part| part.bias.len()).sum(),
-            Linear::Int8(int8) => int8.outputs,
+            Linear::Quantized(q) => q.shape.n,
         }
     }
 
@@ -103,12 +102,12 @@ impl Linear {
         team: Team<'_>,
         x: &[f32],
         then: Activation,
-        bytes: &mut Activations,
+        bytes: &mut QRows,
         y: &mut Vec<f32>,
     ) {
         let (inputs, outputs) = match self {
             Linear::F32 { inputs, .. } => (*inputs, self.outputs()),
-            Linear::Int8(int8) => (int8.inputs, int8.outputs),
+            Linear::Quantized(q) => (q.shape.k, q.shape.n),
         };
         let rows = x.len() / inputs;
         y.resize(rows * outputs, 0.0);
@@ -128,70 +127,57 @@ impl Linear {
                     });
                 }
             }
-            Linear::Int8(int8) => int8.apply(kernels, team, x, then, bytes, y),
+            Linear::Quantized(q) => q.apply(kernels, team, x, then, bytes, y),
         }
     }
 }
 
-impl Int8 {
-    fn matrix(&self) -> Result<Q8<'_>, kernels::Q8Error> {
-        Q8::new(
-            self.outputs,
-            self.inputs,
-            self.group,
-            &self.codes,
-            &self.scales,
-            &self.sums,
-        )
-    }
-
+impl Quantized {
     fn apply(
         &self,
         kernels: Kernels,
         team: Team<'_>,
         x: &[f32],
         then: Activation,
-        bytes: &mut Activations,
+        bytes: &mut QRows,
         y: MatMut<'_>,
     ) {
-        let codes = kernels.codes();
-        bytes.reset(
-            y.rows(),
-            self.inputs,
-            if codes.per_group {
-                self.group
-            } else {
-                self.inputs
-            },
-        );
+        let QShape { k, group, .. } = self.shape;
+        bytes.reset(y.rows(), k, group);
         let mut blocks = Vec::new();
         let mut rest = bytes.as_mut();
         for rows in team.split(y.rows(), ROWS_A_TASK) {
             let (block, others) = rest.split(rows.len());
             rest = others;
-            blocks.push((&x[rows.start * self.inputs..rows.end * self.inputs], block));
+            blocks.push((&x[rows.start * k..rows.end * k], block));
         }
         team.for_each(blocks, |(x, block)| {
-            kernels.quantize(x, &self.smooth, codes.max, block)
+            kernels.quantize_rows(x, Some(&self.smooth), block);
         });
         let bytes = &*bytes;
-        let matrix = self
-            .matrix()
+        let matrix = QMatrix::new(self.shape, &self.codes, &self.scales)
             .expect("sizes were checked when the layer was loaded");
         team.for_each(tiles(team, y, PANEL), |(rows, columns, mut y)| {
             let panels = columns.start / PANEL..columns.end.div_ceil(PANEL);
-            kernels.matmul_q8(bytes, rows, matrix, panels, &self.bias, then, &mut y);
+            kernels.matmul_q(bytes, rows, matrix, panels, Some(&self.bias), &mut y);
+            if then == Activation::Gelu {
+                (0..y.rows()).for_each(|row| kernels.gelu_for_bytes(y.row(row)));
+            }
         });
     }
 }
 
-/// The group that the weights of a matrix of `inputs` inputs share a scale in: 64 where that divides
-/// them, as it does for every published encoder; else the largest power of two that does.
-///
-/// Measured on MiniLM: groups of 128 are 4 % faster and leave AVX2, whose activations have 7 bits, at a
-/// cosine to f32 of 0.9984 on average and 0.9946 at the first percentile of the reference texts.
-pub(crate) fn group_for(inputs: usize) -> usize {
-    64.min(1 << inputs.trailing_zeros())
+/// The shape that a matrix of `outputs` and `inputs` is quantized to: 8 bits, 64 inputs to a scale.
+pub(crate) fn shape_of(outputs: usize, inputs: usize) -> Result<QShape, QError> {
+    QShape::new(outputs, inputs, 64, 8)
+}
+
+/// The shapes of the tensors that hold codes and scales.
+pub(crate) fn stored_shapes(shape: &QShape) -> [Vec<usize>; 2] {
+    [
+        vec![shape.panels(), shape.padded_k() / 4, PANEL, 4],
+        vec![shape.panels(), shape.groups(), PANEL],
+    ]
 }
 
 /// A task of a product: rows, columns, and the part of the result that they make.

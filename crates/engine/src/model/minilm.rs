@@ -7,11 +7,11 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use kernels::{Activation, Activations, AttentionShape, Kernels, MatMut};
+use kernels::{AttentionShape, Kernels, MatMut, QRows};
 
 use super::adapter::{Adapter, LowRank};
 pub use super::config::Config;
-use super::linear::Linear;
+use super::linear::{Activation, Linear};
 use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
 
@@ -70,7 +70,7 @@ struct Work {
     context: Vec<f32>,
     inner: Vec<f32>,
     outer: Vec<f32>,
-    bytes: Activations,
+    bytes: QRows,
 }
 
 thread_local! {

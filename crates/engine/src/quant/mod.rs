@@ -1,6 +1,6 @@
 //! Making an encoder small: f32 weights to the INT8 file that the kernels map straight in.
 //!
-//! Each linear layer gets the layout of [`kernels::pack`]: 7-bit codes with a scale for 64 inputs of a
+//! Each linear layer gets the layout of [`kernels::QMatrix`]: 8-bit codes with a scale for 64 inputs of a
 //! column. Some channels of a BERT's activations are much larger than the rest and would take the range
 //! of a byte for themselves, so each input is divided by a factor and its weights are multiplied by it
 //! (Xiao et al. 2023, "SmoothQuant"); how much of the range moves into the weights is chosen for each
@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 
-use kernels::{Kernels, PackedQ8};
+use kernels::{Kernels, PackedQ};
 
-use crate::model::linear::group_for;
+use crate::model::linear::stored_shapes;
 use crate::model::minilm::{Config, MiniLm, Place, with_segment};
 use crate::pool::{self, Pool, Team};
 use crate::store::{ModelInfo, ModelStore, QUANTIZED_FROM, TOKENIZER, WEIGHTS};
@@ -143,6 +143,8 @@ pub(crate) fn kind_of(weights: &Weights) -> std::result::Result<&'static str, We
 pub(crate) struct Parts {
     floats: Vec<(String, Vec<usize>, Tensor<f32>)>,
     bytes: Vec<(String, Vec<usize>, Vec<i8>)>,
+    codes: Vec<(String, Vec<usize>, Vec<u8>)>,
+    halves: Vec<(String, Vec<usize>, Vec<u16>)>,
     reports: Vec<TensorReport>,
 }
 
@@ -287,31 +289,21 @@ impl Parts {
             strength,
             error,
         } = smoothed;
-        let PackedQ8 {
-            n,
-            k,
-            group,
+        let PackedQ {
+            shape,
             codes,
             scales,
-            sums,
         } = packed;
-        let panels = n.div_ceil(kernels::PANEL);
-        debug_assert_eq!(group, group_for(k));
-        let marks = vec![panels, k / group, kernels::PANEL];
+        let [code_shape, scale_shape] = stored_shapes(&shape);
         self.report(name, error, Some(strength));
-        self.bytes.push((
-            format!("{name}.codes"),
-            vec![panels, k / 4, kernels::PANEL, 4],
-            codes,
-        ));
+        self.codes
+            .push((format!("{name}.codes"), code_shape, codes));
+        self.halves
+            .push((format!("{name}.scales"), scale_shape, scales));
         self.floats
-            .push((format!("{name}.scales"), marks.clone(), scales.into()));
+            .push((format!("{name}.bias"), vec![shape.n], bias.into()));
         self.floats
-            .push((format!("{name}.sums"), marks, sums.into()));
-        self.floats
-            .push((format!("{name}.bias"), vec![n], bias.into()));
-        self.floats
-            .push((format!("{name}.smooth"), vec![k], smooth.into()));
+            .push((format!("{name}.smooth"), vec![shape.k], smooth.into()));
     }
 
     fn report(&mut self, name: &str, error: SquaredError, smoothing: Option<f32>) {
@@ -361,15 +353,23 @@ fn write(path: &std::path::Path, info: &ModelInfo, parts: &Parts) -> Result<()> 
         .bytes
         .iter()
         .map(|(name, shape, data)| NewTensor::new(name, shape, data));
+    let codes = parts
+        .codes
+        .iter()
+        .map(|(name, shape, data)| NewTensor::new(name, shape, data));
+    let halves = parts
+        .halves
+        .iter()
+        .map(|(name, shape, data)| NewTensor::new(name, shape, data));
     let floats = parts
         .floats
         .iter()
         .map(|(name, shape, data)| NewTensor::new(name, shape, data));
-    let tensors: Vec<_> = bytes.chain(floats).collect();
+    let tensors: Vec<_> = bytes.chain(codes).chain(halves).chain(floats).collect();
     let file = File::create(path).map_err(|e| Error::io("write", path, e))?;
     write_safetensors(&mut BufWriter::new(file), &metadata, &tensors)
         .map_err(|e| Error::io("write", path, e))
 }
 
 /// The version of the layout; another one is refused.
-pub(crate) const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "2";

@@ -1,16 +1,16 @@
 //! How much of the activations' range moves into the weights.
 
-use kernels::{Activations, Kernels, LinearF32, MatMut, PackedQ8, pack};
+use kernels::{Kernels, LinearF32, MatMut, PackedQ, QRows, pack_q};
 
 use super::SquaredError;
-use crate::model::linear::group_for;
+use crate::model::linear::shape_of;
 
 /// The exponents that are tried; 0 moves nothing.
 const STRENGTHS: [f32; 7] = [0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
 /// A packed matrix whose inputs are multiplied by `smooth` before they are quantized.
 pub(crate) struct Smoothed {
-    pub(crate) packed: PackedQ8,
+    pub(crate) packed: PackedQ,
     /// `[inputs]`.
     pub(crate) smooth: Vec<f32>,
     pub(crate) strength: f32,
@@ -46,15 +46,15 @@ fn at_strength(sample: &[f32], weight: &[f32], outputs: usize, strength: f32) ->
         .chunks_exact(inputs)
         .flat_map(|row| row.iter().zip(&factors).map(|(w, f)| w * f))
         .collect();
-    let packed =
-        pack(&scaled, outputs, inputs, group_for(inputs)).expect("the group was chosen to fit");
+    let shape = shape_of(outputs, inputs).expect("an encoder's layer is small");
+    let packed = pack_q(&scaled, outputs, inputs, shape.group, shape.bits, None)
+        .expect("sizes are those of the matrix");
     let mut error = SquaredError::default();
-    let view = packed.view();
-    for (i, value) in weight.iter().enumerate() {
-        error.add(
-            *value,
-            view.weight(i / inputs, i % inputs) / factors[i % inputs],
-        );
+    let columns = weight.chunks_exact(inputs).zip(dequantized(&packed));
+    for (column, packed) in columns {
+        for ((value, packed), factor) in column.iter().zip(packed).zip(&factors) {
+            error.add(*value, packed / factor);
+        }
     }
     let smooth = factors.iter().map(|f| 1.0 / f).collect();
     Smoothed {
@@ -93,7 +93,16 @@ fn factors(sample: &[f32], weight: &[f32], inputs: usize, strength: f32) -> Vec<
     factors
 }
 
-/// The squared error of the product, summed over both ways in which kernels quantize activations.
+/// The weights of each column of `packed` as floats.
+fn dequantized(packed: &PackedQ) -> impl Iterator<Item = Vec<f32>> {
+    (0..packed.shape.n).map(|column| {
+        let mut floats = vec![0.0; packed.shape.k];
+        packed.view().dequantize_column(column, &mut floats);
+        floats
+    })
+}
+
+/// The squared error of the product.
 fn loss(
     kernels: Kernels,
     smoothed: &Smoothed,
@@ -102,26 +111,18 @@ fn loss(
     outputs: usize,
 ) -> f64 {
     let packed = &smoothed.packed;
-    let view = packed.view();
-    let weight: Vec<f32> = (0..outputs * packed.k)
-        .map(|i| view.weight(i / packed.k, i % packed.k))
+    let (k, group) = (packed.shape.k, packed.shape.group);
+    let weight: Vec<f32> = dequantized(packed).flatten().collect();
+    let mut bytes = QRows::default();
+    bytes.reset(sample.len() / k, k, group);
+    kernels.quantize_rows(sample, Some(&smoothed.smooth), bytes.as_mut());
+    let rounded: Vec<f32> = (0..sample.len())
+        .map(|i| bytes.value(i / k, i % k))
         .collect();
-    let rows = sample.len() / packed.k;
-    [(255, packed.k), (127, packed.group)]
-        .into_iter()
-        .map(|(max, group)| {
-            let mut bytes = Activations::default();
-            bytes.reset(rows, packed.k, group);
-            kernels.quantize(sample, &smoothed.smooth, max, bytes.as_mut());
-            let rounded: Vec<f32> = (0..sample.len())
-                .map(|i| bytes.value(i / packed.k, i % packed.k))
-                .collect();
-            let got = product(kernels, &rounded, &weight, outputs, packed.k);
-            got.iter()
-                .zip(exact)
-                .map(|(a, b)| f64::from(a - b).powi(2))
-                .sum::<f64>()
-        })
+    let got = product(kernels, &rounded, &weight, outputs, k);
+    got.iter()
+        .zip(exact)
+        .map(|(a, b)| f64::from(a - b).powi(2))
         .sum()
 }
 

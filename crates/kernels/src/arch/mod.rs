@@ -47,9 +47,6 @@ pub(crate) trait Simd: Copy {
     fn times_power(self, a: Self::F, power: Self::F) -> Self::F;
     fn sum_lanes(self, a: Self::F) -> f32;
     fn max_lane(self, a: Self::F) -> f32;
-    fn min_lane(self, a: Self::F) -> f32;
-    /// Writes integral values in `0..=255` as bytes to the first `LANES` of `to`.
-    fn store_bytes(self, v: Self::F, to: &mut [u8]);
     /// Writes integral values in `-128..=127` as bytes to the first `LANES` of `to`.
     fn store_signed_bytes(self, v: Self::F, to: &mut [i8]);
     /// The first `LANES` of `from` as floats.

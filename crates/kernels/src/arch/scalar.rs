@@ -102,14 +102,6 @@ impl Simd for Scalar {
         a[0].max(a[2]).max(a[1].max(a[3]))
     }
     #[inline(always)]
-    fn min_lane(self, a: Self::F) -> f32 {
-        a[0].min(a[2]).min(a[1].min(a[3]))
-    }
-    #[inline(always)]
-    fn store_bytes(self, v: Self::F, to: &mut [u8]) {
-        to[..4].copy_from_slice(&v.map(|x| x as u8));
-    }
-    #[inline(always)]
     fn store_signed_bytes(self, v: Self::F, to: &mut [i8]) {
         to[..4].copy_from_slice(&v.map(|x| x as i8));
     }

@@ -42,10 +42,14 @@ pub use pack::pack_q;
 pub use rows::{QRows, QRowsMut};
 pub use shape::{QError, QShape};
 
+/// Columns of the weight matrix that are stored side by side: one AVX-512 register of 32-bit sums, one row of
+/// an AMX tile.
+pub const PANEL: usize = 16;
+
 /// The largest magnitude of an activation's code.
 pub(crate) const ACTIVATION_MAX: f32 = 127.0;
 
 // The layout is on disk: a change here is a new format.
-const _: () = assert!(crate::PANEL == 16);
+const _: () = assert!(PANEL == 16);
 // Eight `maddubs` of INT4 weights added in 16 bits.
 const _: () = assert!(8 * 2 * 15 * 127 <= i16::MAX as i32);

@@ -124,27 +124,6 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn min_lane(self, a: __m256) -> f32 {
-        unsafe {
-            let four = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
-            let two = _mm_min_ps(four, _mm_movehl_ps(four, four));
-            _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)))
-        }
-    }
-    #[inline(always)]
-    fn store_bytes(self, v: __m256, to: &mut [u8]) {
-        let to = &mut to[..8];
-        unsafe {
-            let words = _mm256_cvtps_epi32(v);
-            let (low, high) = (
-                _mm256_castsi256_si128(words),
-                _mm256_extracti128_si256::<1>(words),
-            );
-            let halves = _mm_packs_epi32(low, high);
-            _mm_storel_epi64(to.as_mut_ptr().cast(), _mm_packus_epi16(halves, halves));
-        }
-    }
-    #[inline(always)]
     fn store_signed_bytes(self, v: __m256, to: &mut [i8]) {
         let to = &mut to[..8];
         unsafe {

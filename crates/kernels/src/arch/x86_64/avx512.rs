@@ -108,18 +108,6 @@ impl Simd for Avx512Vnni {
         unsafe { _mm512_reduce_max_ps(a) }
     }
     #[inline(always)]
-    fn min_lane(self, a: __m512) -> f32 {
-        unsafe { _mm512_reduce_min_ps(a) }
-    }
-    #[inline(always)]
-    fn store_bytes(self, v: __m512, to: &mut [u8]) {
-        let to = &mut to[..16];
-        unsafe {
-            let bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(v));
-            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
-        }
-    }
-    #[inline(always)]
     fn store_signed_bytes(self, v: __m512, to: &mut [i8]) {
         let to = &mut to[..16];
         unsafe {

@@ -3,8 +3,6 @@
 mod amx;
 mod avx2;
 mod avx512;
-mod q8_avx2;
-mod q8_avx512;
 mod q_amx;
 mod q_avx2;
 mod q_avx512;
@@ -12,8 +10,6 @@ mod q_avx512;
 pub(crate) use amx::Amx;
 pub(crate) use avx2::run as run_avx2;
 pub(crate) use avx512::run as run_avx512;
-pub(crate) use q8_avx2::matmul as matmul_avx2;
-pub(crate) use q8_avx512::matmul as matmul_avx512;
 pub(crate) use q_amx::matmul as matmul_q_amx;
 pub(crate) use q_avx2::matmul as matmul_q_avx2;
 pub(crate) use q_avx512::matmul as matmul_q_avx512;
