@@ -17,6 +17,7 @@
 mod batch;
 mod encoder;
 mod error;
+mod inference;
 mod journal_suite;
 mod machine;
 mod sample;
@@ -32,6 +33,7 @@ use serde::Serialize;
 pub use batch::{BatchFigures, BatchOptions, CurvePoint, WeekFigures, measure_batch};
 pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
+pub use inference::{InferenceFigures, InferenceOptions, Spread, measure_inference};
 pub use journal_suite::JournalFigures;
 pub use machine::Machine;
 pub use startup::StartupFigures;

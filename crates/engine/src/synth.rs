@@ -260,7 +260,7 @@ fn write(
             let tasks = batch.iter().zip(&mut made).collect();
             pool.for_each(tasks, |(from, numbers): (&usize, &mut Numbers)| {
                 let count = PIECE.min(part.len() - from);
-                let seed = seed ^ ((index as u64) << 32 | *from as u64 / PIECE as u64);
+                let seed = seed ^ ((index as u64) << 32) ^ (*from / PIECE) as u64;
                 numbers.fill(
                     &part.kind,
                     count,

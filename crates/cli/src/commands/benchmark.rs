@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bench::{BatchOptions, Options};
+use bench::{BatchOptions, InferenceOptions, Options};
+use engine::decoder::KvKind;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// The program from its start to its end
     #[arg(long)]
     startup: bool,
+    /// A language model, named with -m: how fast it reads and writes
+    #[arg(long, requires = "model", conflicts_with_all = ["encoder", "journal", "startup", "all"])]
+    inference: bool,
     /// A language model, named with -m: a week of entries together and one by one, and many texts at once
     #[arg(long, requires = "model", conflicts_with_all = ["encoder", "journal", "startup", "all"])]
     batch: bool,
@@ -38,7 +42,25 @@ pub(crate) struct Args {
     /// With --batch: runs that count
     #[arg(long, value_name = "N", default_value_t = 3, requires = "batch")]
     batch_runs: usize,
-    /// Threads of the encoder [default: COMPANION_THREADS, else all cores]
+    /// With --inference: tokens to read
+    #[arg(long, value_name = "N", default_value_t = 256, requires = "inference")]
+    prompt_tokens: usize,
+    /// With --inference: tokens to write after them
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "inference")]
+    gen_tokens: usize,
+    /// With --inference: texts to write at once
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "inference")]
+    rows: usize,
+    /// With --inference: runs that count
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "inference")]
+    runs: usize,
+    /// With --inference: type of the cached keys and values, f16, u8 or f32
+    #[arg(long, value_name = "TYPE", default_value_t = KvKind::F16, requires = "inference")]
+    kv: KvKind,
+    /// With --inference: the same bits on every machine
+    #[arg(long, requires = "inference")]
+    exact: bool,
+    /// Threads of the model [default: COMPANION_THREADS, else all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// Entries in the journal that is measured
@@ -49,6 +71,9 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     if let (true, Some(model)) = (args.batch, &args.model) {
         return batch(context, args, model);
+    }
+    if let (true, Some(model)) = (args.inference, &args.model) {
+        return inference(context, args, model);
     }
     let all = args.all || !(args.encoder || args.journal || args.startup);
     let options = Options {
@@ -97,6 +122,32 @@ fn batch(context: &Context, args: &Args, model: &str) -> anyhow::Result<Exit> {
         context
             .out
             .note(Line::new().dim(format!("measuring {step}")));
+    })?;
+    if context.out.is_json() {
+        context.out.json(&figures)?;
+        return Ok(Exit::Success);
+    }
+    for line in figures.lines() {
+        context.out.line(line)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Measures the language model `model`.
+fn inference(context: &Context, args: &Args, model: &str) -> anyhow::Result<Exit> {
+    let options = InferenceOptions {
+        models_dir: context.models_dir(),
+        model: model.to_owned(),
+        prompt_tokens: args.prompt_tokens.max(1),
+        gen_tokens: args.gen_tokens,
+        rows: args.rows.max(1),
+        threads: args.threads,
+        runs: args.runs.max(1),
+        kv: args.kv,
+        exact: args.exact,
+    };
+    let figures = bench::measure_inference(&options, &mut |step| {
+        context.out.note(Line::new().dim(step));
     })?;
     if context.out.is_json() {
         context.out.json(&figures)?;

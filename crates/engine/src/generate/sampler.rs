@@ -123,9 +123,8 @@ impl Sampler {
         let least = max - temperature * min_p.ln().max(-40.0).abs();
         let candidates = &mut self.candidates;
         candidates.clear();
-        candidates.extend((0..).zip(logits).filter_map(|(token, logit)| {
-            (*logit >= least).then(|| (token, ((logit - max) / temperature).exp()))
-        }));
+        let near = (0..).zip(logits).filter(|(_, logit)| **logit >= least);
+        candidates.extend(near.map(|(token, logit)| (token, ((logit - max) / temperature).exp())));
         let falling = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         if top_k > 0 && top_k < candidates.len() {
             candidates.select_nth_unstable_by(top_k - 1, falling);

@@ -198,8 +198,7 @@ impl<const N: usize> Tile<'_, N> {
     ) {
         let mut weights = [[0.0_f32; KV_TOKENS]; N];
         self.score(s, keys, &mut weights);
-        for n in 0..N {
-            let line = &mut weights[n];
+        for (n, line) in weights.iter_mut().enumerate() {
             if let Some(scales) = scales {
                 for i in (0..KV_TOKENS).step_by(S::LANES) {
                     let v = s.mul(s.load(&line[i..]), s.load(&scales[i..]));

@@ -2,10 +2,12 @@
 
 mod import;
 mod list;
+mod ps;
 mod pull;
 mod quantize;
 mod rm;
 mod show;
+mod synth;
 mod table;
 mod verify;
 
@@ -27,6 +29,8 @@ enum Action {
     Pull(pull::Args),
     /// List the installed models
     List,
+    /// List the models that are open now, and in which process
+    Ps,
     /// Show what is known about one model
     Show(show::Args),
     /// Remove a model
@@ -37,6 +41,8 @@ enum Action {
     Quantize(quantize::Args),
     /// Install a model from files on this computer
     Import(import::Args),
+    /// Make a language model of random weights, to measure speed
+    Synth(synth::Args),
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
@@ -44,10 +50,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     match &args.action {
         Action::Pull(args) => pull::run(context, &store, args),
         Action::List => list::run(context, &store),
+        Action::Ps => ps::run(context, &store),
         Action::Show(args) => show::run(context, &store, args),
         Action::Rm(args) => rm::run(context, &store, args),
         Action::Verify(args) => verify::run(context, &store, args),
         Action::Quantize(args) => quantize::run(context, &store, args),
         Action::Import(args) => import::run(context, &store, args),
+        Action::Synth(args) => synth::run(context, &store, args),
     }
 }

@@ -37,18 +37,34 @@ fn facts(model: &ModelInfo) -> Vec<(&'static str, String)> {
             || "at an unknown time".to_owned(),
             |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         );
+    let what = match model.decoder_config() {
+        Ok(config) => (
+            "context",
+            format!(
+                "{} tokens of a vocabulary of {}",
+                config.max_position_embeddings, config.vocab_size
+            ),
+        ),
+        Err(_) => ("vectors", format!("{} components", model.dim)),
+    };
+    let kernel = engine::encoder::default_kernel_name();
     vec![
         ("kind", format!("{}, {}", model.kind, model.arch)),
         (
             "weights",
             format!(
-                "{}, {} of {} parameters",
+                "{}, {}, {} parameters, {:.2} bits each",
                 size(model.bytes),
                 model.quant,
-                model.parameters
+                model.parameters,
+                model.bits()
             ),
         ),
-        ("vectors", format!("{} components", model.dim)),
+        what,
+        (
+            "kernel",
+            kernel.map_or_else(|e| e.to_string(), str::to_owned),
+        ),
         ("sha256", model.sha256.clone()),
         ("licence", model.licence.clone()),
         ("origin", model.origin.clone()),

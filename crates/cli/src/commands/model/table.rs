@@ -17,17 +17,34 @@ pub(super) fn print(context: &Context, models: &[ModelInfo]) -> anyhow::Result<(
         let mut line = Line::new()
             .bold(wrap::pad(&model.name, widest))
             .plain(format!(
-                "  {:<8} {:<5} {:>9}",
+                "  {:<8} {:<5} {:>9} {:>7} {:>5.2} bits",
                 model.kind,
                 model.quant,
-                size(model.bytes)
+                size(model.bytes),
+                count(model.parameters),
+                model.bits()
             ));
+        if let Ok(config) = model.decoder_config() {
+            line = line.plain(format!("  reads {} tokens", config.max_position_embeddings));
+        }
+        if model.is_synthetic() {
+            line = line.dim(format!("  {}", model.origin));
+        }
         if model.name == context.config.encoder {
             line = line.dim("  in use");
         }
         context.out.line(line)?;
     }
     Ok(())
+}
+
+/// `1.54B`, `22.7M`: parameters as models are named by them.
+pub(super) fn count(parameters: u64) -> String {
+    match parameters {
+        0..1_000_000 => format!("{:.0}k", parameters as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1}M", parameters as f64 / 1e6),
+        _ => format!("{:.2}B", parameters as f64 / 1e9),
+    }
 }
 
 /// `22.9 MB`; a megabyte is a million bytes, as on the label of a disk.
