@@ -1,4 +1,7 @@
-//! Weight files: safetensors, checked at the door and mapped, never copied.
+//! Weight files, checked at the door.
+//!
+//! [`Weights`] is a safetensors file that is computed with as it lies: mapped, never copied. [`Source`] is a
+//! model to build or quantize from, read tensor by tensor: one safetensors file, several, or a GGUF file.
 //!
 //! A file from outside may be truncated, hostile or full of NaN. [`Weights::open`] checks the header's
 //! length, every dtype, shape and offset, that the tensors cover the data exactly once, and that every
@@ -6,8 +9,13 @@
 //! by a size that the file claims: only by bytes that are there.
 
 mod check;
+pub(crate) mod folder;
+pub mod gguf;
 mod header;
 mod map;
+mod raw;
+mod source;
+mod storage;
 mod tensor;
 mod widen;
 mod write;
@@ -18,6 +26,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use header::{Dtype, TensorInfo, WeightError};
+pub use source::{Source, SourceTensor};
+pub use storage::Storage;
 pub use tensor::{Element, Tensor};
 pub use write::{NewTensor, PlannedTensor, StreamWriter, write_safetensors};
 
