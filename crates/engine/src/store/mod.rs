@@ -24,6 +24,10 @@ pub const MANIFEST: &str = "model.json";
 pub const WEIGHTS: &str = "model.safetensors";
 /// File name of the tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
+/// File name of the compiled tokenizer, made from [`TOKENIZER`] when a language model is installed.
+pub const COMPILED_TOKENIZER: &str = "tokenizer.safetensors";
+/// File name of what surrounds a tokenizer: special tokens and the chat template.
+pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 /// File name of the network's sizes, as published with the weights.
 pub const CONFIG: &str = "config.json";
 

@@ -1,10 +1,22 @@
-//! Text to word pieces, for the encoder: WordPiece as BERT does it, through the `tokenizers` crate.
+//! Text to pieces: [`Tokenizer`], WordPiece as BERT does it, for the encoder, through the `tokenizers` crate; and
+//! [`DecoderTokenizer`] for language models.
 
+mod added;
+mod bpe;
+mod decoder;
+mod general;
+pub mod gguf;
 mod plain;
+mod stream;
 
 use std::path::Path;
 
 use tokenizers::Tokenizer as Inner;
+
+pub(crate) use added::{AddedTokens, Part};
+pub use bpe::Added;
+pub use decoder::DecoderTokenizer;
+pub use stream::DecodeStream;
 
 use crate::{Error, Result};
 
