@@ -14,6 +14,7 @@
 //! ```
 
 pub mod batch;
+pub mod chat;
 pub mod decoder;
 pub mod encoder;
 mod error;
