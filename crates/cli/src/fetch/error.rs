@@ -59,6 +59,12 @@ pub(crate) enum FetchError {
         /// The digest of what arrived.
         found: String,
     },
+    /// The hub's list of a model's files is none.
+    #[error("the hub's list of files cannot be used: {reason}")]
+    BadListing {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The folder or package lacks a file.
     #[error("{file} is not in {place}")]
     Missing {

@@ -12,8 +12,7 @@ pub(super) fn fetch(
     missing: &[WantedFile],
     job: &mut Job<'_>,
 ) -> Result<String, FetchError> {
-    let endpoint = endpoint(std::env::var("HF_ENDPOINT").ok());
-    fetch_from(&endpoint, wanted, missing, job)
+    fetch_from(&endpoint(), wanted, missing, job)
 }
 
 /// [`fetch`], from the given endpoint.
@@ -32,7 +31,12 @@ pub(super) fn fetch_from(
     Ok(format!("hub:{}", wanted.repository))
 }
 
-fn endpoint(variable: Option<String>) -> String {
+/// Where the hub is, for this process.
+pub(super) fn endpoint() -> String {
+    endpoint_of(std::env::var("HF_ENDPOINT").ok())
+}
+
+fn endpoint_of(variable: Option<String>) -> String {
     variable
         .filter(|value| !value.trim().is_empty())
         .map_or_else(
@@ -56,10 +60,10 @@ mod tests {
     #[test]
     fn endpoint_comes_from_the_variable_without_its_last_slash() {
         assert_eq!(
-            endpoint(Some("http://127.0.0.1:1/ ".to_owned())),
+            endpoint_of(Some("http://127.0.0.1:1/ ".to_owned())),
             "http://127.0.0.1:1"
         );
-        assert_eq!(endpoint(Some(String::new())), DEFAULT_ENDPOINT);
-        assert_eq!(endpoint(None), DEFAULT_ENDPOINT);
+        assert_eq!(endpoint_of(Some(String::new())), DEFAULT_ENDPOINT);
+        assert_eq!(endpoint_of(None), DEFAULT_ENDPOINT);
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod folder;
 mod http;
 mod hub;
+mod listing;
 mod package;
 pub(crate) mod progress;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use crate::exit;
 pub(crate) struct WantedFile {
     /// Its name in the repository, in the package and in the model store.
     pub(crate) name: String,
-    /// Every SHA-256 that is right, 64 hex digits each.
+    /// Every SHA-256 that is right, 64 hex digits each; none where only the size is known.
     pub(crate) sha256: Vec<String>,
     /// Its size; a source that offers more is cut off there.
     pub(crate) size_bytes: u64,
@@ -258,5 +259,38 @@ pub(crate) fn fetch(
     Ok(Fetched { files, origin })
 }
 
+/// Brings the model in `repository` on the hub into `job.folder`, by the hub's own list of its files: see
+/// [`listing`] for what that does and does not prove.
+pub(crate) fn fetch_listed(
+    model: &str,
+    repository: &str,
+    job: &mut Job<'_>,
+) -> Result<Fetched, FetchError> {
+    fetch_listed_from(&hub::endpoint(), model, repository, job)
+}
+
+/// [`fetch_listed`], from the given endpoint.
+fn fetch_listed_from(
+    endpoint: &str,
+    model: &str,
+    repository: &str,
+    job: &mut Job<'_>,
+) -> Result<Fetched, FetchError> {
+    std::fs::create_dir_all(job.folder).map_err(|e| FetchError::io(job.folder, e))?;
+    job.limits = job.limits.for_last_source();
+    let wanted = listing::wanted(endpoint, model, repository, job)?;
+    let missing = cache::missing(job.folder, &wanted)?;
+    hub::fetch_from(endpoint, &wanted, &missing, job)?;
+    let files = wanted
+        .files
+        .iter()
+        .map(|file| (file.name.clone(), job.folder.join(&file.name)))
+        .collect();
+    let origin = format!("hub:{repository}@{}", wanted.revision);
+    Ok(Fetched { files, origin })
+}
+
+#[cfg(test)]
+mod listed_tests;
 #[cfg(test)]
 mod tests;
