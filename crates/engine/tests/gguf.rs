@@ -269,7 +269,7 @@ fn hostile_files_are_named_errors() {
                 &[info("t", &[16], 0, 0), info("u", &[8], 0, 32)],
                 64,
             ),
-            "tensor \"u\" at offset 256 overlaps tensor \"t\", which ends at 288",
+            "tensor \"u\" at offset 224 overlaps tensor \"t\", which ends at 256",
         ),
         (
             "no architecture",

@@ -132,7 +132,7 @@ fn broken_folders_are_named_errors() {
         ),
         (
             r#"["a"]"#,
-            "/model.safetensors.index.json: invalid type: sequence, expected a map at line 1 column 49",
+            "/model.safetensors.index.json: invalid type: sequence, expected a map at line 1 column 47",
         ),
     ];
     for (map, expected) in cases {
