@@ -2,7 +2,7 @@
 """Train the adapted encoder: low-rank additions, several heads, sentences read in context.
 
     python tools/train/adapter/train.py --model-dir DIR --data ../shared/data/labelled \\
-        --entries data/journal-train/train-*.jsonl [--epochs 8] [--out target/adapter.pt]
+        --entries data/journal-train/train-*.jsonl [--epochs 5] [--out target/adapter.pt]
 
 Our entries are split by voice: the voices of fold 1 of ten are for choosing the epoch and for calibration, never trained on.
 Of the clear sets folds 0 and 1 of ten are never trained on. `model.py` says what is computed.
@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--model-dir", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--entries", type=pathlib.Path, nargs="+", required=True)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--first-layer", type=int, default=0)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--batch-tokens", type=int, default=2000)
