@@ -11,26 +11,26 @@ use crate::common::{add, at, journal, open, real_models};
 use crate::scripted::{Scripted, last, with};
 
 #[derive(Deserialize)]
-struct Case {
-    id: String,
-    wants: Option<Sentiment>,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) wants: Option<Sentiment>,
     aim: String,
-    before: String,
+    pub(crate) before: String,
     attack: String,
     after: String,
 }
 
 impl Case {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!("{} {} {}", self.before, self.attack, self.after)
     }
 
-    fn clean(&self) -> String {
+    pub(crate) fn clean(&self) -> String {
         format!("{} {}", self.before, self.after)
     }
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     include_str!("../../../../data/injection/entries.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -196,12 +196,17 @@ impl LanguageModel for Scripted {
 
 /// `model` with the shipped prompt files.
 pub(crate) fn with(model: &Scripted) -> Language<'_> {
-    static STOP: AtomicBool = AtomicBool::new(false);
     Language {
         model,
         prompts: shipped(),
-        stop: &STOP,
+        stop: stays(),
     }
+}
+
+/// A flag that nobody sets.
+pub(crate) fn stays() -> &'static AtomicBool {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    &STOP
 }
 
 pub(crate) fn shipped() -> &'static Prompts {

@@ -85,7 +85,8 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
+    // What is not seen goes first, so that nothing hides between two signs.
+    let mut chars = text.chars().filter(|c| !is_unseen(*c)).peekable();
     while let Some(c) = chars.next() {
         let next = chars.peek().copied().unwrap_or(' ');
         match c {
@@ -94,7 +95,6 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
             '[' if matches!(next, 'I' | '/') => out.push('⟦'),
             // An entry does not fill the slots of a prompt.
             '{' if next == '{' => out.push('❴'),
-            c if is_unseen(c) => {}
             c => out.push(c),
         }
     }
