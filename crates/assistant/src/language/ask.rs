@@ -28,7 +28,7 @@ const QUOTES: usize = 3;
 const SENTENCES: usize = 3;
 const ANSWER_TOKENS: usize = 384;
 /// Evidence from which a question counts as answerable; see [`evidence`].
-pub const BAR: f32 = 0.5;
+pub const BAR: f32 = 0.7;
 /// A hit that has less than this share of the best one's evidence is not quoted.
 const BESIDE_BEST: f32 = 0.8;
 /// What having the question's words adds to likeness in meaning.
