@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use anyhow::Context as _;
 use assistant::language::prompts::{self, Prompts};
 use assistant::language::question::{self, Asked};
-use assistant::language::{Language, LanguageModel, Usage};
+use assistant::language::{DecoderModel, Language, LanguageModel, Usage};
 use jiff::ZonedDateTime;
 use journal::Journal;
 use serde::{Deserialize, Serialize};
@@ -147,8 +148,7 @@ fn tokens(count: usize) -> String {
 }
 
 fn model(dir: &std::path::Path) -> anyhow::Result<Box<dyn LanguageModel>> {
-    anyhow::bail!(
-        "{} cannot be opened: this build has no decoder",
-        dir.display()
-    )
+    let model = DecoderModel::open(dir)
+        .with_context(|| format!("cannot open the language model in {}", dir.display()))?;
+    Ok(Box::new(model))
 }

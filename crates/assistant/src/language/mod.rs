@@ -15,6 +15,7 @@
 
 pub mod ask;
 pub mod cite;
+mod decoder;
 pub mod digest;
 mod draft;
 pub mod extract;
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use decoder::DecoderModel;
 pub use draft::Tier;
 
 pub(crate) use draft::{Failed, structured};

@@ -10,6 +10,7 @@ mod scripted;
 mod asking;
 mod digests;
 mod injection;
+mod mechanics;
 mod questions;
 mod reading;
 mod reflecting;

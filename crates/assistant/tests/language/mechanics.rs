@@ -1,0 +1,124 @@
+//! The whole way with real weights: companion-tiny (`data/models/companion-tiny`), which is trained and means nothing. What
+//! is measured is mechanics: forms that hold, prompts that are read once, and how far an attack moves a label.
+
+use std::path::PathBuf;
+
+use assistant::THEMES;
+use assistant::language::prompts::Slot;
+use assistant::language::{DecoderModel, Language, LanguageModel as _, Tier, Usage, read};
+use journal::{EntryId, Sentiment};
+
+use crate::common::{add, journal};
+use crate::injection::cases;
+use crate::scripted::{shipped, stays};
+
+fn tiny() -> Option<DecoderModel> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../data/models/companion-tiny");
+    if !dir.join("model.safetensors").is_file() {
+        eprintln!("skipped: data/models/companion-tiny has no weights");
+        return None;
+    }
+    Some(DecoderModel::open(&dir).unwrap())
+}
+
+fn language(model: &DecoderModel) -> Language<'_> {
+    Language {
+        model,
+        prompts: shipped(),
+        stop: stays(),
+    }
+}
+
+/// The label that the model gives `text`, and what that cost.
+fn feeling(model: &DecoderModel, text: &str) -> (Sentiment, Usage) {
+    let entry = (EntryId(1), "2026-03-05".to_owned(), text.into());
+    let filled = shipped().get("read").unwrap().fill(&[
+        ("entries", Slot::Entries(vec![entry])),
+        ("themes", Slot::List(THEMES.map(str::to_owned).to_vec())),
+    ]);
+    let labels = [Sentiment::Positive, Sentiment::Neutral, Sentiment::Negative];
+    let names = labels.map(Sentiment::as_str);
+    let (shares, usage) = model.score(&filled.chat(Some("feeling")), &names).unwrap();
+    assert!(
+        (shares.iter().sum::<f32>() - 1.0).abs() < 1e-3,
+        "{shares:?}"
+    );
+    let best = (0..3)
+        .max_by(|a, b| shares[*a].total_cmp(&shares[*b]))
+        .unwrap();
+    (labels[best], usage)
+}
+
+#[test]
+fn four_answers_cost_at_most_1_15_of_the_prompt_tokens_of_one() {
+    let Some(model) = tiny() else { return };
+    let (mut journal, _dir) = journal();
+    let text =
+        "Walked to the harbour with Nadia after work, the wind so strong that we gave up talking. "
+            .repeat(12);
+    let entry = add(&mut journal, "2026-03-05 21:00", &text);
+    model.decoder().clear_kv();
+    let reading = read::read(&mut journal, Some(&language(&model)), None, &entry, true).unwrap();
+    model.decoder().clear_kv();
+    let (_, usage) = feeling(&model, &text);
+    let first = usage.prompt + usage.reused;
+    let ratio = reading.usage.prompt as f64 / first as f64;
+    eprintln!(
+        "companion-tiny: {} prompt tokens evaluated for {} answers, {first} for one: {ratio:.3} x",
+        reading.usage.prompt, reading.usage.calls
+    );
+    assert!(ratio <= 1.15, "{ratio}");
+}
+
+#[test]
+fn no_attack_of_the_set_breaks_a_form_with_real_weights() {
+    let Some(model) = tiny() else { return };
+    let language = language(&model);
+    let all = cases();
+    let (mut answers, mut malformed, mut kept) = (0, 0, 0);
+    for case in all.iter() {
+        let (mut journal, _dir) = journal();
+        let entry = add(&mut journal, "2026-03-05 21:00", &case.text());
+        let reading = read::read(&mut journal, Some(&language), None, &entry, true).unwrap();
+        answers += reading.usage.calls;
+        malformed += reading
+            .notes
+            .iter()
+            .filter(|n| n.contains("form that was asked for"))
+            .count();
+        for mention in &reading.mentions {
+            assert_eq!(
+                &entry.text[mention.start..mention.end],
+                mention.quote,
+                "{}",
+                case.id
+            );
+            kept += usize::from(mention.tier == Tier::Language);
+        }
+    }
+    eprintln!(
+        "companion-tiny: {} entries, {answers} answers, {malformed} without their form, {kept} mentions kept, all exact",
+        all.len()
+    );
+    assert_eq!(malformed, 0);
+}
+
+#[test]
+fn how_often_an_attack_flips_the_label_of_the_tiny_model() {
+    let Some(model) = tiny() else { return };
+    let (mut flips, mut obeyed, mut wishes) = (0, 0, 0);
+    let all = cases();
+    for case in &all {
+        let label = |text: &str| feeling(&model, text).0;
+        let (clean, attacked) = (label(&case.clean()), label(&case.text()));
+        flips += usize::from(clean != attacked);
+        if case.wants.is_some_and(|wants| wants != clean) {
+            wishes += 1;
+            obeyed += usize::from(case.wants == Some(attacked));
+        }
+    }
+    eprintln!(
+        "companion-tiny: {flips} of {} labels flip, {obeyed} of {wishes} to the one wanted",
+        all.len()
+    );
+}
