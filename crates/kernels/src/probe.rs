@@ -3,22 +3,32 @@
 use crate::Kernels;
 use crate::arch::{Op, Simd};
 
+/// Places that are read side by side: the hardware fetches ahead for each, which doubles the speed of a thread.
+const STREAMS: usize = 8;
+
 impl Kernels {
-    /// Reads all of `bytes` once, as fast as one thread can, and gives a value that depends on each whole 256
-    /// of them. Timed over a buffer larger than the caches it is the bandwidth that a decoder could use.
+    /// Reads all of `bytes` once, as fast as one thread can, and gives a value that depends on each of its whole
+    /// blocks of 512 bytes. Timed over a buffer larger than the caches it is the bandwidth that a decoder could use.
     pub fn read_through(self, bytes: &[u8]) -> u64 {
         struct Read<'a>(&'a [u8]);
         impl Op for Read<'_> {
             type Out = u64;
             #[inline(always)]
             fn run<S: Simd>(self, _: S) -> u64 {
-                let mut folded = [0_u64; 32];
-                for chunk in self.0.as_chunks::<256>().0 {
-                    for (folded, word) in folded.iter_mut().zip(chunk.as_chunks::<8>().0) {
-                        *folded ^= u64::from_le_bytes(*word);
+                let part = self.0.len() / STREAMS / 64 * 64;
+                let streams: [&[[u8; 64]]; STREAMS] =
+                    std::array::from_fn(|i| self.0[i * part..][..part].as_chunks().0);
+                let mut folded = [[0_u64; 8]; STREAMS];
+                for line in 0..part / 64 {
+                    for (stream, folded) in streams.iter().zip(&mut folded) {
+                        let words = stream[line].as_chunks::<8>().0;
+                        for (folded, word) in folded.iter_mut().zip(words) {
+                            *folded ^= u64::from_le_bytes(*word);
+                        }
                     }
                 }
-                folded.iter().fold(0, |all, word| all.rotate_left(1) ^ word)
+                let words = folded.as_flattened().iter();
+                words.fold(0, |all, word| all.rotate_left(1) ^ word)
             }
         }
         self.run(Read(bytes))
@@ -32,9 +42,9 @@ mod tests {
     #[test]
     fn every_byte_of_a_whole_block_counts() {
         for (kernels, _) in every_kernel([0]) {
-            let mut bytes = vec![7_u8; 1024 + 13];
+            let mut bytes = vec![7_u8; 2048 + 13];
             let before = kernels.read_through(&bytes);
-            for at in 0..1024 {
+            for at in 0..2048 {
                 bytes[at] ^= 1;
                 assert_ne!(kernels.read_through(&bytes), before, "{kernels:?} {at}");
                 bytes[at] ^= 1;
