@@ -319,6 +319,7 @@ fn an_int8_file_with_changed_codes_is_found_out_and_harmless() {
 #[test]
 fn an_int8_file_of_another_version_is_refused() {
     let (_home, store) = store_with_tiny(SIZES[0]);
+    assert!(engine::quant::is_of_this_version(&store, "tiny-int8"));
     let path = store.path("tiny-int8").join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let (from, to) = (br#""companion.format":"2""#, br#""companion.format":"9""#);
@@ -327,6 +328,7 @@ fn an_int8_file_of_another_version_is_refused() {
     changed[at..at + to.len()].copy_from_slice(to);
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, changed).unwrap();
+    assert!(!engine::quant::is_of_this_version(&store, "tiny-int8"));
     let error = Encoder::open(&store.path("tiny-int8"), &EncoderOptions::default())
         .err()
         .unwrap();

@@ -119,6 +119,11 @@ pub fn quantize_encoder(
     })
 }
 
+/// Whether the weight file of the encoder `name` is one that this version reads: not INT8 of another format.
+pub fn is_of_this_version(store: &ModelStore, name: &str) -> bool {
+    Weights::open(&store.path(name).join(WEIGHTS)).is_ok_and(|weights| kind_of(&weights).is_ok())
+}
+
 /// `f32` or `int8`, by what the file says of itself; another type or version of ours is refused.
 pub(crate) fn kind_of(weights: &Weights) -> std::result::Result<&'static str, WeightError> {
     let found = |key: &str| weights.metadata().get(key).map(String::as_str);

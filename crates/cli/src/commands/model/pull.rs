@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use engine::quant::is_of_this_version;
 use engine::store::{ModelInfo, ModelStore, catalogue};
 
 use super::{quantize, table};
@@ -43,7 +44,9 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
     }
     let mut models = vec![store.get(known.name)?];
     if !args.no_quantize {
-        if made_any || !sound(&fast_name) {
+        // A form that an earlier version made is sound and cannot be read: it is made again.
+        let usable = sound(&fast_name) && is_of_this_version(store, &fast_name);
+        if made_any || !usable {
             quantize::make(context, store, known.name, &fast_name)?;
             made_any = true;
         }
