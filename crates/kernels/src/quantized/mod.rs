@@ -38,7 +38,7 @@ mod shape;
 pub use half::{f16_to_f32, f32_to_f16};
 pub(crate) use matmul::Job;
 pub use matrix::{PackedQ, QMatrix};
-pub use pack::pack_q;
+pub use pack::{ScaleSearch, pack_q};
 pub use rows::{QRows, QRowsMut};
 pub use shape::{QError, QShape};
 

@@ -29,7 +29,7 @@ pub fn pack_q(
         }
     }
     let mut packed = PackedQ::zeros(shape)?;
-    let mut search = Search::new(shape);
+    let mut search = ScaleSearch::new(shape);
     for (column, weights) in w.chunks_exact(k).enumerate() {
         for (g, weights) in weights.chunks(group).enumerate() {
             let weight_of = importance.map(|all| &all[g * group..][..weights.len()]);
@@ -44,7 +44,8 @@ pub fn pack_q(
 /// more clip the largest weights; and each is another throw of where the others fall between two codes.
 const STRETCH: std::ops::RangeInclusive<i32> = -8..=12;
 
-struct Search {
+/// Finds the scale of a group of weights, and their codes.
+pub struct ScaleSearch {
     low: f32,
     high: f32,
     /// The group, zeros behind a short one.
@@ -53,10 +54,11 @@ struct Search {
     codes: Vec<i8>,
 }
 
-impl Search {
-    fn new(shape: QShape) -> Search {
+impl ScaleSearch {
+    /// For the groups and the bits of `shape`.
+    pub fn new(shape: QShape) -> ScaleSearch {
         let (low, high) = shape.range();
-        Search {
+        ScaleSearch {
             low: low as f32,
             high: high as f32,
             weights: vec![0.0; shape.group],
@@ -65,8 +67,23 @@ impl Search {
         }
     }
 
-    /// The best scale of `weights`, as half-precision bits; their codes are left in `codes`.
-    fn best(&mut self, weights: &[f32], importance: Option<&[f32]>) -> u16 {
+    /// The codes of the last group, zeros behind a short one.
+    pub fn codes(&self) -> &[i8] {
+        &self.codes
+    }
+
+    /// The same, for callers that round by a rule of their own.
+    pub fn codes_mut(&mut self) -> &mut [i8] {
+        &mut self.codes
+    }
+
+    /// The code that is nearest to `w` under `scale`.
+    pub fn code(&self, w: f32, scale: f32) -> i8 {
+        round(w * inverse(scale)).clamp(self.low, self.high) as i8
+    }
+
+    /// The best scale of `weights`, at most a group, as half-precision bits; their codes are left in `codes`.
+    pub fn best(&mut self, weights: &[f32], importance: Option<&[f32]>) -> u16 {
         self.weights.fill(0.0);
         self.importance.fill(1.0);
         for (to, w) in self.weights.iter_mut().zip(weights) {
@@ -98,9 +115,8 @@ impl Search {
             }
         }
         let scale = f16_to_f32(best.1);
-        let inverse = inverse(scale);
-        for (code, w) in self.codes.iter_mut().zip(&self.weights) {
-            *code = round(w * inverse).clamp(self.low, self.high) as i8;
+        for (i, w) in self.weights.iter().enumerate() {
+            self.codes[i] = self.code(*w, scale);
         }
         best.1
     }
