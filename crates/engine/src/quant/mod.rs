@@ -8,7 +8,9 @@
 //! pieces become bytes with a scale for each row. Norms, biases and positions stay f32.
 
 mod calibrate;
+pub mod decoder;
 mod smooth;
+mod squared_error;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,6 +23,8 @@ use crate::model::minilm::{Config, MiniLm, Place, with_segment};
 use crate::pool::{self, Pool, Team};
 use crate::store::{ModelInfo, ModelStore, QUANTIZED_FROM, TOKENIZER, WEIGHTS};
 use crate::tokenizer::Tokenizer;
+pub(crate) use squared_error::SquaredError;
+
 use crate::weights::{NewTensor, Tensor, WeightError, Weights, write_safetensors};
 use crate::{Error, Result};
 
@@ -317,29 +321,6 @@ impl Parts {
             relative_error: error.relative(),
             smoothing,
         });
-    }
-}
-
-/// A running squared error.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct SquaredError {
-    error: f64,
-    power: f64,
-}
-
-impl SquaredError {
-    pub(crate) fn add(&mut self, want: f32, got: f32) {
-        self.error += f64::from(want - got).powi(2);
-        self.power += f64::from(want).powi(2);
-    }
-
-    /// Root of the mean squared error over the root mean square.
-    pub(crate) fn relative(self) -> f32 {
-        if self.power == 0.0 {
-            0.0
-        } else {
-            (self.error / self.power).sqrt() as f32
-        }
     }
 }
 

@@ -1,0 +1,154 @@
+//! What 8 bits are worth for each matrix of a `mixed` model.
+//!
+//! The measure is one for all matrices: the squared error that its 4 bits put into the rows between the layers, as a
+//! part of what these rows are. For a matrix that writes to them it is the relative error of its outputs, weighed by
+//! how much of the rows the branch makes up; a matrix inside of a branch passes its relative error on to what the
+//! branch writes; and the head's error stands directly in the logits.
+
+use std::collections::BTreeMap;
+
+use kernels::QShape;
+
+use super::moments::Moments;
+use super::pass::{Pass, Place};
+use super::plan::{self, Planned, What, Worth};
+use super::rounding::{Inputs, Loss, Rounding, round_matrix};
+use super::write::{embed, observe, read_layer};
+use super::{DecoderQuant, Hands, MIXED_BITS};
+use crate::Result;
+use crate::model::qwen2::Config;
+use crate::weights::Source;
+
+/// Tokens of the calibration texts that this is measured on.
+const TOKENS: usize = 2048;
+
+/// One panel of this many is quantized on trial.
+const PANELS_EVERY: usize = 8;
+
+/// Gives 8 bits to the matrices of `planned` where they remove most of the error a byte, within the budget.
+pub(crate) fn spend_bits(
+    hands: Hands<'_>,
+    source: &Source,
+    config: &Config,
+    texts: &[Vec<u32>],
+    options: &DecoderQuant,
+    planned: &mut [Planned],
+) -> Result<()> {
+    let budget = (options.budget_bytes)
+        .unwrap_or((config.parameters() as f64 * MIXED_BITS / 8.0) as u64);
+    let spent = planned.iter().map(|p| plan::bytes(p.shape)).sum::<u64>() + floats(config);
+    let gains = gains(hands, source, config, texts, planned)?;
+    let eight = |shape: QShape| QShape { bits: 8, ..shape };
+    let worths: Vec<Worth> = (planned.iter().zip(gains))
+        .map(|(planned, gain)| Worth {
+            gain,
+            bytes: plan::bytes(eight(planned.shape)) - plan::bytes(planned.shape),
+        })
+        .collect();
+    for i in plan::spend(&worths, budget.saturating_sub(spent)) {
+        planned[i].shape = eight(planned[i].shape);
+    }
+    Ok(())
+}
+
+/// Bytes of norms and biases, and room for the header.
+fn floats(config: &Config) -> u64 {
+    let bias = if config.has_qkv_bias() { config.qkv_size() } else { 0 };
+    let layer = 4 * (2 * config.hidden_size + bias) + 2048;
+    (config.num_hidden_layers * layer + 4 * config.hidden_size + 4096) as u64
+}
+
+/// For every matrix, the error that goes away with 8 bits.
+fn gains(
+    hands: Hands<'_>,
+    source: &Source,
+    config: &Config,
+    texts: &[Vec<u32>],
+    planned: &[Planned],
+) -> Result<Vec<f64>> {
+    let texts = first_tokens(texts);
+    let mut states = embed(source, config, &texts)?;
+    let pass = Pass {
+        kernels: hands.kernels,
+        team: hands.team,
+        config,
+    };
+    let shape_of = |what: What| {
+        let found = planned.iter().find(|planned| planned.what == what);
+        found.expect("every matrix is planned").shape
+    };
+    let mut gains: BTreeMap<(usize, Place), f64> = BTreeMap::new();
+    for l in 0..config.num_hidden_layers {
+        let mut layer = read_layer(source, config, l)?;
+        let inputs = observe(hands, pass, &layer, &states);
+        let mut losses: BTreeMap<Place, Loss> = BTreeMap::new();
+        for place in Place::ALL {
+            let shape = shape_of(What::Layer(l, place));
+            losses.insert(place, trial(hands, layer.matrix(place), shape, inputs.get(&place)));
+        }
+        pass.layer(&layer, &mut states, &mut |_, _| {});
+        let rows = states.rows.len() / config.hidden_size;
+        let total = f64::from(hands.kernels.dot(&states.rows, &states.rows)) / rows.max(1) as f64;
+        for place in Place::ALL {
+            let branch = match place {
+                Place::Qkv | Place::Output => losses[&Place::Output],
+                Place::GateUp | Place::Down => losses[&Place::Down],
+            };
+            let share = branch.outputs.power() / total.max(f64::MIN_POSITIVE);
+            let relative = f64::from(losses[&place].outputs.relative());
+            gains.insert((l, place), relative * relative * share);
+        }
+    }
+    let norm = source.floats("model.norm.weight", &[config.hidden_size])?;
+    let mut moments = Moments::new(config.hidden_size);
+    moments.add(hands.kernels, hands.team, &pass.norm(&states.rows, &norm));
+    let inputs = Inputs::new(moments, hands.team);
+    let head = planned.last().expect("there is a table");
+    let rows = PANEL_ROWS.min(head.shape.n);
+    let mut weights = vec![0.0; rows * config.hidden_size];
+    let name = format!("{}.weight", head.name);
+    let table = [config.vocab_size, config.hidden_size];
+    source.rows(&name, &table, 0..rows, &mut weights)?;
+    let loss = trial(hands, &weights, QShape { n: rows, ..head.shape }, Some(&inputs));
+    let head_gain = f64::from(loss.outputs.relative()).powi(2);
+    let gain = |planned: &Planned| match planned.what {
+        What::Layer(l, place) => gains[&(l, place)],
+        What::Head => head_gain,
+        What::Embeddings if config.tie_word_embeddings => head_gain,
+        // What is looked up once a token is worth what its own error is.
+        What::Embeddings => head_gain / 2.0,
+    };
+    Ok(planned.iter().map(gain).collect())
+}
+
+/// Rows of the head that are quantized on trial.
+const PANEL_ROWS: usize = 2048;
+
+/// The loss of some panels of `w`, with the power of all of it.
+fn trial(hands: Hands<'_>, w: &[f32], shape: QShape, inputs: Option<&Inputs>) -> Loss {
+    let panel = kernels::PANEL * shape.k;
+    let sample: Vec<f32> = w.chunks(panel).step_by(PANELS_EVERY).flatten().copied().collect();
+    let part = QShape {
+        n: sample.len() / shape.k,
+        ..shape
+    };
+    let rounding = Rounding::Compensated;
+    let mut loss = round_matrix(hands.kernels, hands.team, &sample, part, inputs, rounding).loss;
+    loss.outputs.scale(shape.n as f64 / part.n as f64 * super::rounding::MEASURED_EVERY as f64);
+    loss
+}
+
+/// The texts from the front, up to [`TOKENS`].
+fn first_tokens(texts: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    let mut left = TOKENS;
+    let mut chosen = Vec::new();
+    for text in texts {
+        let count = text.len().min(left);
+        if count == 0 {
+            break;
+        }
+        chosen.push(text[..count].to_vec());
+        left -= count;
+    }
+    chosen
+}
