@@ -132,9 +132,18 @@ fn worst(decoder: &Decoder, references: &[Reference]) -> f32 {
 
 #[test]
 fn logits_are_those_of_transformers() {
-    for name in ["qwen2-tied", "qwen2-untied", "qwen2-sharded", "qwen2-bf16", "llama"] {
+    for name in [
+        "qwen2-tied",
+        "qwen2-untied",
+        "qwen2-sharded",
+        "qwen2-bf16",
+        "llama",
+    ] {
         let decoder = open(&fixture(name));
-        let found = worst(&decoder, &references(&fixture(name), decoder.config().vocab_size));
+        let found = worst(
+            &decoder,
+            &references(&fixture(name), decoder.config().vocab_size),
+        );
         eprintln!("{name}: largest difference of a logit {found:.1e}");
         assert!(found <= TOLERANCE, "{name}: {found}");
     }
@@ -180,7 +189,10 @@ fn stories() -> Option<PathBuf> {
     let source = std::env::var_os("SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let source = source.join("data/models/stories260k");
     if !source.is_dir() {
-        eprintln!("skipped: no {}; set COMPANION_STORIES260K", source.display());
+        eprintln!(
+            "skipped: no {}; set COMPANION_STORIES260K",
+            source.display()
+        );
         return None;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stories260k");
@@ -193,7 +205,10 @@ fn stories() -> Option<PathBuf> {
         Ok(output) if output.status.success() => Some(folder),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            eprintln!("skipped: {python} cannot convert stories260K: {}", said.trim());
+            eprintln!(
+                "skipped: {python} cannot convert stories260K: {}",
+                said.trim()
+            );
             None
         }
         Err(error) => {

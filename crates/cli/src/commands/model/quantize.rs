@@ -1,37 +1,81 @@
 //! `companion model quantize`.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use engine::quant::decoder::{self, DecoderQuant, DecoderReport, quantize_decoder};
 use engine::quant::{QuantReport, quantize_encoder};
 use engine::store::ModelStore;
 
 use super::table::{self, size};
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
 /// From what to what.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A language model is calibrated with texts: each matrix is rounded so that what it makes of them changes least. \
+    Without --calibrate these are 500 journal entries that come with Companion."
+)]
 pub(super) struct Args {
     /// The model to make smaller
     name: String,
     /// The type of the new weights
     #[arg(long, value_enum)]
     to: Target,
-    /// The name of the new model [default: NAME-int8]
+    /// The name of the new model [default: NAME-int8, -int4 or -mixed]
     #[arg(long = "as", value_name = "NEW_NAME")]
     new_name: Option<String>,
+    /// Weights under one scale, 32, 64 or 128: fewer are more exact and larger [default: 64]
+    #[arg(long, value_name = "N", value_parser = group)]
+    group: Option<usize>,
+    /// Size that a mixed weight file may have, such as 900MB or 1GB [default: 4.88 bits a weight]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    budget: Option<u64>,
+    /// Texts to calibrate with: JSON lines with a "text", or paragraphs
+    #[arg(long, value_name = "FILE")]
+    calibrate: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Target {
     /// 8-bit weights, activations quantized as they come
     Int8,
+    /// 4-bit weights; language models only
+    Int4,
+    /// 4-bit weights, 8 bits where they count; language models only
+    Mixed,
+}
+
+impl Target {
+    fn of_decoder(self) -> decoder::Target {
+        match self {
+            Target::Int8 => decoder::Target::Int8,
+            Target::Int4 => decoder::Target::Int4,
+            Target::Mixed => decoder::Target::Mixed,
+        }
+    }
 }
 
 pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
-    let Target::Int8 = args.to;
     let new_name = match &args.new_name {
         Some(name) => name.clone(),
-        None => format!("{}-int8", args.name),
+        None => format!("{}-{}", args.name, args.to.of_decoder().name()),
     };
+    if store.get(&args.name)?.kind == "decoder" {
+        return make_decoder(context, store, args, &new_name);
+    }
+    if args.to != Target::Int8
+        || args.group.is_some()
+        || args.budget.is_some()
+        || args.calibrate.is_some()
+    {
+        return Err(Failure::usage(format!(
+            "{:?} is an encoder: `--to int8` is all there is for it, without --group, --budget and --calibrate",
+            args.name
+        ))
+        .into());
+    }
     let report = make(context, store, &args.name, &new_name)?;
     if context.out.is_json() {
         context.out.json(&report)?;
@@ -55,17 +99,175 @@ pub(super) fn make(
     });
     bar.finish();
     let report = report?;
-    let worst = report
-        .tensors
-        .iter()
-        .map(|tensor| tensor.relative_error)
-        .fold(0.0, f32::max);
-    context.out.note(format!(
-        "made {new_name} from {name}: {} to {} ({:.0} % smaller), largest error of a tensor {:.2} %",
-        size(report.bytes_before),
-        size(report.bytes_after),
-        100.0 * (1.0 - report.bytes_after as f64 / report.bytes_before as f64),
-        100.0 * worst,
+    let errors = report.tensors.iter().map(|tensor| tensor.relative_error);
+    context.out.note(said(
+        (name, new_name),
+        (report.bytes_before, report.bytes_after),
+        errors.fold(0.0, f32::max),
     ));
     Ok(report)
+}
+
+fn make_decoder(
+    context: &Context,
+    store: &ModelStore,
+    args: &Args,
+    new_name: &str,
+) -> anyhow::Result<Exit> {
+    if args.budget.is_some() && args.to != Target::Mixed {
+        return Err(Failure::usage(
+            "--budget is for `--to mixed`: the other types have the size that they have",
+        )
+        .into());
+    }
+    let options = DecoderQuant {
+        to: args.to.of_decoder(),
+        group: args.group.unwrap_or(64),
+        budget_bytes: args.budget,
+    };
+    let texts = args.calibrate.as_deref().map(read_texts).transpose()?;
+    let mut bar = context.out.progress("quantizing", 0);
+    let report = quantize_decoder(
+        store,
+        &args.name,
+        new_name,
+        &options,
+        texts.as_deref(),
+        &mut |done, total| {
+            bar.set_total(total);
+            bar.set(done);
+        },
+    );
+    bar.finish();
+    let report: DecoderReport = report?;
+    let errors = report.matrices.iter().map(|matrix| matrix.relative_error);
+    context.out.note(said(
+        (&args.name, new_name),
+        (report.bytes_before, report.bytes_after),
+        errors.fold(0.0, f32::max),
+    ));
+    context.out.note(format!(
+        "{:.2} bits a weight, calibrated with {} tokens; --json lists the error of every tensor",
+        report.bits_per_weight, report.calibration_tokens
+    ));
+    if context.out.is_json() {
+        context.out.json(&report)?;
+    } else {
+        table::print(context, &[report.model])?;
+    }
+    Ok(Exit::Success)
+}
+
+fn said((name, new_name): (&str, &str), (before, after): (u64, u64), worst: f32) -> String {
+    format!(
+        "made {new_name} from {name}: {} to {} ({:.0} % smaller), largest error of a tensor {:.2} %",
+        size(before),
+        size(after),
+        100.0 * (1.0 - after as f64 / before as f64),
+        100.0 * worst,
+    )
+}
+
+/// The texts of a file: its JSON lines if the first line is one, else its paragraphs.
+fn read_texts(path: &Path) -> anyhow::Result<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        text: String,
+    }
+    let all =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let texts: Vec<String> = if all.trim_start().starts_with('{') {
+        let lines = all.lines().enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        lines
+            .map(|(at, line)| {
+                // What is wrong is said without the text.
+                let line: Line = serde_json::from_str(line).map_err(|_| {
+                    let place = format!("{}, line {}", path.display(), at + 1);
+                    Failure::usage(format!("{place}: no JSON object with a \"text\""))
+                })?;
+                Ok(line.text)
+            })
+            .collect::<anyhow::Result<_>>()?
+    } else {
+        let paragraphs = all.split("\n\n").map(str::trim);
+        paragraphs
+            .filter(|p| !p.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    if texts.is_empty() {
+        return Err(
+            Failure::usage(format!("{} has no text to calibrate with", path.display())).into(),
+        );
+    }
+    Ok(texts)
+}
+
+fn group(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(group @ (32 | 64 | 128)) => Ok(group),
+        _ => Err("a group has 32, 64 or 128 weights".into()),
+    }
+}
+
+/// `900MB`, `1GB`, `1.2 GB`, or bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 1.0,
+        "KB" => 1e3,
+        "MB" | "M" => 1e6,
+        "GB" | "G" => 1e9,
+        "MIB" => 1024.0 * 1024.0,
+        "GIB" => 1024.0 * 1024.0 * 1024.0,
+        unit => return Err(format!("{unit:?} is no unit of size; MB and GB are")),
+    };
+    let number = digits.trim().parse::<f64>();
+    let number = number.ok().filter(|n| n.is_finite() && *n > 0.0);
+    let number = number.ok_or_else(|| "a size is a number above zero, as in 900MB".to_owned())?;
+    Ok((number * unit) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("1GB", 1_000_000_000),
+            ("1.2 gb", 1_200_000_000),
+            ("900MB", 900_000_000),
+            ("1GiB", 1 << 30),
+            ("12", 12),
+        ] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "GB", "-1GB", "1XB", "nan"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_json_lines_or_paragraphs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("texts");
+        let read = |content: &str| {
+            std::fs::write(&path, content).expect("it is written");
+            read_texts(&path)
+        };
+        let lines = read("{\"id\": 1, \"text\": \"one\"}\n\n{\"text\": \"two\"}\n");
+        assert_eq!(lines.expect("they are JSON lines"), ["one", "two"]);
+        let paragraphs = read("one\ngoes on\n\n\ntwo\n");
+        assert_eq!(paragraphs.expect("they are texts"), ["one\ngoes on", "two"]);
+        let error = read("{\"text\": \"one\"}\n{\"secret\": 1}\n").expect_err("no text");
+        assert!(
+            error
+                .to_string()
+                .ends_with("line 2: no JSON object with a \"text\"")
+        );
+        assert!(read(" \n").is_err());
+    }
 }

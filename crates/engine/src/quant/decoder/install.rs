@@ -163,7 +163,11 @@ fn shipped_entries() -> Vec<String> {
     }
     ENTRIES
         .lines()
-        .map(|line| serde_json::from_str::<Entry>(line).expect("the asset is JSON lines").text)
+        .map(|line| {
+            serde_json::from_str::<Entry>(line)
+                .expect("the asset is JSON lines")
+                .text
+        })
         .collect()
 }
 
@@ -175,7 +179,11 @@ mod tests {
     fn the_shipped_entries_are_500_of_50_to_1000_words() {
         let entries = shipped_entries();
         assert_eq!(entries.len(), 500);
-        assert!(entries.iter().all(|e| (50..=1000).contains(&e.split_whitespace().count())));
+        assert!(
+            entries
+                .iter()
+                .all(|e| (50..=1000).contains(&e.split_whitespace().count()))
+        );
     }
 
     #[test]

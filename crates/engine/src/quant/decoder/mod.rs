@@ -8,15 +8,19 @@
 //! `mixed` begins with 4 bits and spends what the budget leaves on 8 bits where they remove most of the error a byte
 //! (`plan`, `worth`).
 
+mod install;
 mod moments;
 mod pass;
 mod plan;
 mod rounding;
+#[cfg(test)]
+mod tests;
 mod worth;
 mod write;
 
 use kernels::Kernels;
 
+pub use install::{DecoderReport, quantize_decoder};
 pub(crate) use write::write_quantized;
 
 use crate::pool::Team;

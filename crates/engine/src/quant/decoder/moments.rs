@@ -245,7 +245,10 @@ mod tests {
         assert_eq!(moments.blocks[1].len(), 44 * 44);
         for (i, j) in [(0, 0), (3, 200), (200, 3), (255, 255)] {
             let sum: f32 = x.chunks_exact(inputs).map(|row| row[i] * row[j]).sum();
-            assert!((moments.blocks[0][i * 256 + j] - sum).abs() < 1e-3, "{i} {j}");
+            assert!(
+                (moments.blocks[0][i * 256 + j] - sum).abs() < 1e-3,
+                "{i} {j}"
+            );
         }
         let mut w = vec![0.0; inputs];
         w[260..].copy_from_slice(&x[..40]);
@@ -279,7 +282,10 @@ mod tests {
                 for step in [-0.05, 0.05] {
                     let mut other = lost.clone();
                     other[j] += step;
-                    assert!(moments.energy(Kernels::scalar(), &other) > best * 0.99, "{i} {j}");
+                    assert!(
+                        moments.energy(Kernels::scalar(), &other) > best * 0.99,
+                        "{i} {j}"
+                    );
                 }
             }
         }

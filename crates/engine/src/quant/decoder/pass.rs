@@ -110,7 +110,9 @@ impl Pass<'_> {
         for row in normed.chunks_exact_mut(weight.len()) {
             let mean = self.kernels.dot(row, row) / row.len() as f32;
             let scale = 1.0 / (mean + self.config.rms_norm_eps).sqrt();
-            row.iter_mut().zip(weight).for_each(|(v, w)| *v *= scale * w);
+            row.iter_mut()
+                .zip(weight)
+                .for_each(|(v, w)| *v *= scale * w);
         }
         normed
     }
@@ -130,7 +132,10 @@ impl Pass<'_> {
         observe(Place::Output, &context);
         let heads = self.config.num_attention_heads * self.config.head_dim;
         let zeros = vec![0.0; h.max(2 * width)];
-        add(rows, &self.product(&context, &layer.output, &zeros[..h], heads));
+        add(
+            rows,
+            &self.product(&context, &layer.output, &zeros[..h], heads),
+        );
 
         let normed = self.norm(rows, &layer.mlp_norm);
         observe(Place::GateUp, &normed);
@@ -177,7 +182,8 @@ impl Pass<'_> {
             (rows, out) = (others, more);
             tasks.push((text, to));
         }
-        self.team.for_each(tasks, |(qkv, out)| self.attend(qkv, out));
+        self.team
+            .for_each(tasks, |(qkv, out)| self.attend(qkv, out));
         context
     }
 
@@ -203,7 +209,8 @@ impl Pass<'_> {
                 let part = |t: usize, head: usize| &qkv[t * row + head * width..][..width];
                 let query = part(at, head);
                 weights.clear();
-                weights.extend((0..=at).map(|t| self.kernels.dot(query, part(t, heads + kv)) * scale));
+                weights
+                    .extend((0..=at).map(|t| self.kernels.dot(query, part(t, heads + kv)) * scale));
                 let most = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 weights.iter_mut().for_each(|w| *w = (*w - most).exp());
                 let sum: f32 = weights.iter().sum();

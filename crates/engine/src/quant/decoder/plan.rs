@@ -106,7 +106,12 @@ mod tests {
     #[test]
     fn bytes_go_where_a_byte_does_most_and_never_beyond_the_budget() {
         let worth = |gain, bytes| Worth { gain, bytes };
-        let worths = [worth(9.0, 100), worth(8.0, 10), worth(1.0, 1), worth(0.0, 1)];
+        let worths = [
+            worth(9.0, 100),
+            worth(8.0, 10),
+            worth(1.0, 1),
+            worth(0.0, 1),
+        ];
         assert_eq!(spend(&worths, 0), Vec::<usize>::new());
         assert_eq!(spend(&worths, 10), [2]);
         assert_eq!(spend(&worths, 11), [1, 2]);

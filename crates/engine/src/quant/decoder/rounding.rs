@@ -139,9 +139,8 @@ fn round_columns(
             }
             (inputs, _) => {
                 for (g, weights) in target.chunks(shape.group).enumerate() {
-                    let squares = inputs.map(|inputs| {
-                        &inputs.squares()[g * shape.group..][..weights.len()]
-                    });
+                    let squares =
+                        inputs.map(|inputs| &inputs.squares()[g * shape.group..][..weights.len()]);
                     let scale = search.best(weights, squares);
                     set(&search, scale, weights.len());
                 }

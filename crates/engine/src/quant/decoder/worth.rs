@@ -34,8 +34,8 @@ pub(crate) fn spend_bits(
     options: &DecoderQuant,
     planned: &mut [Planned],
 ) -> Result<()> {
-    let budget = (options.budget_bytes)
-        .unwrap_or((config.parameters() as f64 * MIXED_BITS / 8.0) as u64);
+    let budget =
+        (options.budget_bytes).unwrap_or((config.parameters() as f64 * MIXED_BITS / 8.0) as u64);
     let spent = planned.iter().map(|p| plan::bytes(p.shape)).sum::<u64>() + floats(config);
     let gains = gains(hands, source, config, texts, planned)?;
     let eight = |shape: QShape| QShape { bits: 8, ..shape };
@@ -53,7 +53,11 @@ pub(crate) fn spend_bits(
 
 /// Bytes of norms and biases, and room for the header.
 fn floats(config: &Config) -> u64 {
-    let bias = if config.has_qkv_bias() { config.qkv_size() } else { 0 };
+    let bias = if config.has_qkv_bias() {
+        config.qkv_size()
+    } else {
+        0
+    };
     let layer = 4 * (2 * config.hidden_size + bias) + 2048;
     (config.num_hidden_layers * layer + 4 * config.hidden_size + 4096) as u64
 }
@@ -84,7 +88,10 @@ fn gains(
         let mut losses: BTreeMap<Place, Loss> = BTreeMap::new();
         for place in Place::ALL {
             let shape = shape_of(What::Layer(l, place));
-            losses.insert(place, trial(hands, layer.matrix(place), shape, inputs.get(&place)));
+            losses.insert(
+                place,
+                trial(hands, layer.matrix(place), shape, inputs.get(&place)),
+            );
         }
         pass.layer(&layer, &mut states, &mut |_, _| {});
         let rows = states.rows.len() / config.hidden_size;
@@ -109,7 +116,15 @@ fn gains(
     let name = format!("{}.weight", head.name);
     let table = [config.vocab_size, config.hidden_size];
     source.rows(&name, &table, 0..rows, &mut weights)?;
-    let loss = trial(hands, &weights, QShape { n: rows, ..head.shape }, Some(&inputs));
+    let loss = trial(
+        hands,
+        &weights,
+        QShape {
+            n: rows,
+            ..head.shape
+        },
+        Some(&inputs),
+    );
     let head_gain = f64::from(loss.outputs.relative()).powi(2);
     let gain = |planned: &Planned| match planned.what {
         What::Layer(l, place) => gains[&(l, place)],
@@ -127,14 +142,20 @@ const PANEL_ROWS: usize = 2048;
 /// The loss of some panels of `w`, with the power of all of it.
 fn trial(hands: Hands<'_>, w: &[f32], shape: QShape, inputs: Option<&Inputs>) -> Loss {
     let panel = kernels::PANEL * shape.k;
-    let sample: Vec<f32> = w.chunks(panel).step_by(PANELS_EVERY).flatten().copied().collect();
+    let sample: Vec<f32> = w
+        .chunks(panel)
+        .step_by(PANELS_EVERY)
+        .flatten()
+        .copied()
+        .collect();
     let part = QShape {
         n: sample.len() / shape.k,
         ..shape
     };
     let rounding = Rounding::Compensated;
     let mut loss = round_matrix(hands.kernels, hands.team, &sample, part, inputs, rounding).loss;
-    loss.outputs.scale(shape.n as f64 / part.n as f64 * super::rounding::MEASURED_EVERY as f64);
+    loss.outputs
+        .scale(shape.n as f64 / part.n as f64 * super::rounding::MEASURED_EVERY as f64);
     loss
 }
 

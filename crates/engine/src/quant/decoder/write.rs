@@ -174,8 +174,11 @@ pub(crate) fn observe(
             Place::Output => widths.num_attention_heads * widths.head_dim,
             Place::Down => widths.intermediate_size,
         };
-        (moments.entry(place).or_insert_with(|| Moments::new(width)))
-            .add(hands.kernels, hands.team, rows);
+        (moments.entry(place).or_insert_with(|| Moments::new(width))).add(
+            hands.kernels,
+            hands.team,
+            rows,
+        );
     });
     let of = |(place, moments)| (place, Inputs::new(moments, hands.team));
     moments.into_iter().map(of).collect()
