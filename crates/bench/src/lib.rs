@@ -30,7 +30,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub use batch::{BatchFigures, BatchOptions, CurvePoint, WeekFigures, measure_batch};
+pub use batch::{
+    Ahead, Asked, BatchFigures, BatchOptions, CurvePoint, Paired, ServingFigures, WeekFigures,
+    measure_batch,
+};
 pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
 pub use inference::{InferenceFigures, InferenceOptions, Spread, measure_inference};

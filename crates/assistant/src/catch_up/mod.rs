@@ -163,8 +163,9 @@ impl<'a> Job<'a> {
     /// Stores what was read.
     fn keep(&mut self, journal: &mut Journal, read: Vec<Read>) -> Result<()> {
         for window in &mut self.windows {
-            read.iter()
-                .for_each(|read| drop(window.waiting.remove(&read.id)));
+            for Read { id, .. } in &read {
+                window.waiting.remove(id);
+            }
         }
         self.windows.retain(|window| !window.waiting.is_empty());
         let (mut rows, mut failed) = (Vec::new(), Vec::new());

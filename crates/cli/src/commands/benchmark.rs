@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// With --batch: runs that count
     #[arg(long, value_name = "N", default_value_t = 3, requires = "batch")]
     batch_runs: usize,
+    /// With --batch: so many requests of somebody who waits, idle and beside bulk work, and reading ahead
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "batch")]
+    serving: usize,
     /// With --inference: tokens to read
     #[arg(long, value_name = "N", default_value_t = 256, requires = "inference")]
     prompt_tokens: usize,
@@ -117,6 +120,7 @@ fn batch(context: &Context, args: &Args, model: &str) -> anyhow::Result<Exit> {
         threads: args.threads,
         runs: args.batch_runs,
         exact: false,
+        requests: args.serving,
     };
     let figures = bench::measure_batch(&options, &mut |step| {
         context

@@ -230,7 +230,7 @@ impl Scheduler {
         let ids: Vec<_> = (self.requests.iter())
             .filter_map(|(id, request)| late(request).then_some(*id))
             .collect();
-        ids.iter().for_each(|id| drop(self.requests.remove(id)));
+        self.requests.retain(|id, _| !ids.contains(id));
         ids
     }
 

@@ -3,6 +3,8 @@
 //! Both ways go through the engine's scheduler, with the shared instructions in the cache of prefixes. The tokens of
 //! each reply have to be the same in both; a fast wrong answer is not a figure.
 
+mod serving;
+
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -11,6 +13,8 @@ use engine::batch::{Batcher, Class, End, Greedy, Limits, Text, Ticket};
 use engine::decoder::{Decoder, DecoderOptions};
 use engine::store::ModelStore;
 use serde::Serialize;
+
+pub use serving::{Ahead, Asked, Paired, ServingFigures};
 
 use crate::sample::Random;
 use crate::{COMMIT, Error, Machine, Result};
@@ -41,6 +45,8 @@ pub struct BatchOptions {
     pub runs: usize,
     /// The same bits on every machine, float weights included.
     pub exact: bool,
+    /// Requests for the figures of somebody who waits; 0 leaves them out. A 95th percentile needs 100.
+    pub requests: usize,
 }
 
 /// The figures of one model.
@@ -50,6 +56,9 @@ pub struct BatchFigures {
     pub week: WeekFigures,
     /// How speed grows with the rows.
     pub curve: Vec<CurvePoint>,
+    /// What somebody who waits notices, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<ServingFigures>,
     /// The kernels in use.
     pub kernel: &'static str,
     /// Threads in use.
@@ -127,6 +136,7 @@ impl BatchFigures {
             (self.curve.iter())
                 .map(|point| format!("  {:2}  {:8.1} tok/s", point.rows, point.tok_s)),
         );
+        lines.extend(self.serving.iter().flat_map(ServingFigures::lines));
         lines.push(format!(
             "{}, {}, {} threads{}",
             self.model,
@@ -161,13 +171,17 @@ pub fn measure_batch(
         gather: Duration::ZERO,
         ..Limits::default()
     };
-    let bench = Bench {
-        batcher: Batcher::start(decoder.clone(), limits).map_err(|source| Error::Io {
+    let start = |limits| -> Result<Bench> {
+        let batcher = Batcher::start(decoder.clone(), limits).map_err(|source| Error::Io {
             path: "a thread".into(),
             source,
-        })?,
-        decoder,
+        })?;
+        Ok(Bench {
+            batcher,
+            decoder: decoder.clone(),
+        })
     };
+    let bench = start(limits)?;
     let week = bench.week(options.runs.max(1), on_step)?;
     let mut curve = Vec::new();
     for rows in ROWS {
@@ -175,9 +189,14 @@ pub fn measure_batch(
         let tok_s = bench.rows(rows)?;
         curve.push(CurvePoint { rows, tok_s });
     }
+    let serving = match options.requests {
+        0 => None,
+        requests => Some(start(Limits::default())?.serving(requests, on_step)?),
+    };
     Ok(BatchFigures {
         week,
         curve,
+        serving,
         kernel: bench.decoder.kernel_name(),
         threads: bench.decoder.threads(),
         model: bench.decoder.model_id().to_owned(),
@@ -213,11 +232,15 @@ impl Open {
 impl Bench {
     /// Asks for `count` tokens after `prompt`.
     fn submit(&self, prompt: &[u32], count: usize) -> Result<Open> {
+        self.submit_as(Class::Summary, prompt, count)
+    }
+
+    fn submit_as(&self, class: Class, prompt: &[u32], count: usize) -> Result<Open> {
         let (to, heard) = mpsc::channel();
         let ticket = self
             .batcher
             .submit(Text {
-                class: Class::Summary,
+                class,
                 prompt: prompt.to_vec(),
                 reply: count,
                 driver: Some(Box::new(Greedy::new(count, to))),
