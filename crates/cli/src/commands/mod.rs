@@ -11,6 +11,7 @@ mod embed;
 mod export;
 mod fix;
 mod fsck;
+mod generate;
 mod health;
 mod history;
 mod import;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     Analyze(analyze::Args),
     /// Say how an entry feels or what it is about, where the model is wrong
     Fix(fix::Args),
+    /// Let a language model reply to a prompt
+    Generate(generate::Args),
     /// Turn texts into vectors, line by line
     Embed(embed::Args),
     /// Fetch, list, check and remove models
@@ -166,6 +169,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Rekey(args) => rekey::run(&context, &args),
         Command::Analyze(args) => analyze::run(&context, &args),
         Command::Fix(args) => fix::run(&context, &args),
+        Command::Generate(args) => generate::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Health(args) => health::run(&context, &args),

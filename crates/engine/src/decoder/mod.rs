@@ -20,7 +20,7 @@
 mod plan;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use kernels::{Isa, Kernels};
 
@@ -28,10 +28,13 @@ pub use crate::kv_cache::{KvKind, KvStats, Sequence};
 pub use crate::model::qwen2::Config;
 pub use plan::Plan;
 
+use crate::chat::{ChatTemplate, Message};
+use crate::generate::SchemaCompiler;
 use crate::kv_cache::KvCache;
 use crate::model::qwen2::{self, Logits, Part, Qwen2};
 use crate::pool::{self, Pool, Team};
-use crate::store::{MANIFEST, WEIGHTS};
+use crate::store::{COMPILED_TOKENIZER, MANIFEST, TOKENIZER, WEIGHTS};
+use crate::tokenizer::DecoderTokenizer;
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -72,6 +75,12 @@ struct Inner {
     kv: Arc<KvCache>,
     work: Mutex<qwen2::Work>,
     id: String,
+    /// None where the folder has none, as with random weights.
+    tokenizer: Option<DecoderTokenizer>,
+    chat: Option<ChatTemplate>,
+    end_tokens: Vec<u32>,
+    /// Made when the first schema comes: a tree of the whole vocabulary.
+    schemas: OnceLock<Arc<SchemaCompiler>>,
 }
 
 /// One sequence's part of a step.
@@ -103,8 +112,23 @@ impl Decoder {
                 limit_bytes: bytes,
             });
         }
+        let has_tokenizer = [TOKENIZER, COMPILED_TOKENIZER]
+            .iter()
+            .any(|file| dir.join(file).is_file());
+        let tokenizer = match has_tokenizer {
+            true => Some(DecoderTokenizer::open(dir)?),
+            false => None,
+        };
+        let chat = match &tokenizer {
+            Some(_) => ChatTemplate::open(dir)?,
+            None => None,
+        };
         Ok(Decoder {
             inner: Arc::new(Inner {
+                end_tokens: end_tokens(model.config(), tokenizer.as_ref()),
+                tokenizer,
+                chat,
+                schemas: OnceLock::new(),
                 model,
                 kernels,
                 pool: Pool::new(threads),
@@ -123,6 +147,48 @@ impl Decoder {
     /// The model's name and the first 12 digits of its weights' sha256; the folder's name where it has no manifest.
     pub fn model_id(&self) -> &str {
         &self.inner.id
+    }
+
+    /// The tokenizer of the model; an error where it has none.
+    pub fn tokenizer(&self) -> Result<&DecoderTokenizer> {
+        self.inner.tokenizer.as_ref().ok_or_else(|| {
+            Error::Unsupported(format!(
+                "{} has no {TOKENIZER}, so it reads and writes token ids only",
+                self.model_id()
+            ))
+        })
+    }
+
+    /// Whether the model has a chat template.
+    pub fn has_chat_template(&self) -> bool {
+        self.inner.chat.is_some()
+    }
+
+    /// The tokens of `messages` and of the beginning of an answer, by the model's own chat template. What people
+    /// wrote is text in it, whatever it says.
+    pub fn chat_prompt(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        let chat = self.inner.chat.as_ref().ok_or_else(|| {
+            Error::Unsupported(format!("{} has no chat template", self.model_id()))
+        })?;
+        chat.encode(self.tokenizer()?, messages, true)
+    }
+
+    /// The tokens that end a reply.
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.inner.end_tokens
+    }
+
+    /// What JSON Schemas are compiled with for this model. It is made once, which takes a moment.
+    pub fn schema_compiler(&self) -> Result<Arc<SchemaCompiler>> {
+        if let Some(compiler) = self.inner.schemas.get() {
+            return Ok(Arc::clone(compiler));
+        }
+        let end = self.end_tokens().first().copied().ok_or_else(|| {
+            Error::Unsupported(format!("{} has no token that ends a text", self.model_id()))
+        })?;
+        let logits = self.config().vocab_size;
+        let compiler = SchemaCompiler::new(self.tokenizer()?, logits, end)?;
+        Ok(Arc::clone(self.inner.schemas.get_or_init(|| compiler)))
     }
 
     /// The kernels in use, as logs and benchmark tables name them.
@@ -308,6 +374,20 @@ fn next_chunk(work: &[Work<'_>], done: &[usize]) -> Vec<usize> {
         count
     };
     work.iter().zip(done).map(take).collect()
+}
+
+/// The tokens that end a reply: those that the config names, and the usual ones that the tokenizer knows.
+fn end_tokens(config: &Config, tokenizer: Option<&DecoderTokenizer>) -> Vec<u32> {
+    let mut ends = Vec::new();
+    let usual = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>"];
+    let known = usual.iter().filter_map(|text| tokenizer?.token_id(text));
+    let special = known.filter(|id| tokenizer.is_some_and(|t| t.is_special(*id)));
+    for id in config.eos_token_ids.iter().copied().chain(special) {
+        if !ends.contains(&id) {
+            ends.push(id);
+        }
+    }
+    ends
 }
 
 /// The id of the model in `dir`, from its manifest if it has one.

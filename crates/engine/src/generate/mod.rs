@@ -17,6 +17,7 @@ pub use sampler::{Sampler, Sampling};
 pub use schema::{Schema, SchemaCompiler};
 
 use crate::decoder::{Decoder, MAX_ROWS, Work};
+use crate::tokenizer::DecoderTokenizer;
 use crate::{Error, Result};
 use text::TextOut;
 
@@ -26,6 +27,15 @@ pub trait Vocabulary: Send + Sync {
     fn bytes(&self, id: u32) -> &[u8];
     /// Whether `id` marks something instead of standing for text.
     fn is_special(&self, id: u32) -> bool;
+}
+
+impl Vocabulary for DecoderTokenizer {
+    fn bytes(&self, id: u32) -> &[u8] {
+        self.token_bytes(id)
+    }
+    fn is_special(&self, id: u32) -> bool {
+        DecoderTokenizer::is_special(self, id)
+    }
 }
 
 /// What a reply is to be like.
