@@ -120,6 +120,7 @@ impl AdaptedEncoder {
             ids: &ids,
             lengths: &lengths,
             groups: &groups,
+            second: None,
         };
         let adapter = &self.adapter;
         inner

@@ -3,6 +3,7 @@
 mod adapted;
 mod batch;
 mod chunks;
+mod pairs;
 mod windows;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use crate::weights::Weights;
 use crate::{Error, Result};
 
 pub use adapted::{AdaptedEncoder, InContext, Sentences};
+pub use pairs::{PairEncoder, PairStates};
 
 /// How an encoder runs. The default asks the environment, then the machine.
 #[derive(Debug, Clone, Default)]

@@ -60,6 +60,17 @@ pub(crate) struct Batch<'a> {
     pub(crate) lengths: &'a [usize],
     /// Places in `ids` whose states are averaged; each gives one mean.
     pub(crate) groups: &'a [Range<usize>],
+    /// Where second texts stand, if pairs are read.
+    pub(crate) second: Option<Second<'a>>,
+}
+
+/// The second texts of pairs that are read together.
+#[derive(Clone, Copy)]
+pub(crate) struct Second<'a> {
+    /// For each of the batch's ids whether it belongs to one.
+    pub(crate) belongs: &'a [bool],
+    /// What is added to their embeddings, `[hidden]`.
+    pub(crate) mark: &'a [f32],
 }
 
 /// The matrices between the layers, kept by each thread from one pass to the next.
@@ -201,6 +212,7 @@ impl MiniLm {
             ids,
             lengths,
             groups: &texts,
+            second: None,
         };
         self.run(kernels, team, batch, None, means, observe);
     }
@@ -244,6 +256,7 @@ impl MiniLm {
             ids,
             lengths,
             groups,
+            ..
         } = batch;
         assert_eq!(ids.len(), lengths.iter().sum::<usize>());
         assert_eq!(means.len(), groups.len() * h);
@@ -257,7 +270,7 @@ impl MiniLm {
             bytes,
         } = &mut work;
 
-        self.embed(kernels, team, ids, lengths, hidden);
+        self.embed(kernels, team, batch, hidden);
         for (l, layer) in self.layers.iter().enumerate() {
             let upper = adapter.and_then(|adapter| adapter.layer(l));
             let mut apply =
@@ -323,15 +336,9 @@ impl MiniLm {
     }
 
     /// `hidden = norm(word + position + segment)`, `[tokens, hidden]`.
-    fn embed(
-        &self,
-        kernels: Kernels,
-        team: Team<'_>,
-        ids: &[u32],
-        lengths: &[usize],
-        hidden: &mut Vec<f32>,
-    ) {
+    fn embed(&self, kernels: Kernels, team: Team<'_>, batch: Batch<'_>, hidden: &mut Vec<f32>) {
         let h = self.config.hidden_size;
+        let (ids, lengths) = (batch.ids, batch.lengths);
         hidden.resize(ids.len() * h, 0.0);
         let places: Vec<usize> = lengths.iter().flat_map(|&length| 0..length).collect();
         let blocks = blocks(team, hidden, ids.len(), h);
@@ -343,6 +350,9 @@ impl MiniLm {
                     Words::Int8(table, scales) => {
                         kernels.dequantize(row, scales[id], &table[id * h..][..h])
                     }
+                }
+                if let Some(second) = batch.second.filter(|second| second.belongs[at]) {
+                    kernels.add_scaled(row, 1.0, second.mark);
                 }
                 let position = &self.positions[places[at] * h..][..h];
                 kernels.layer_norm(
