@@ -25,6 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod analysis;
+mod answers;
 pub mod backup;
 mod db;
 mod entry;
@@ -46,6 +47,7 @@ mod vault;
 mod vectors;
 
 pub use analysis::{Analysis, Correction, Evidence, Sentiment, ThemeScore, Vectors};
+pub use answers::{Answer, AnswerHit, AnswerUse, Answers, NewAnswer};
 pub use entry::{Entry, EntryEdit, EntryId, MAX_TEXT_BYTES, NewEntry, Version};
 pub use error::{Error, Result};
 pub use field::FieldValue;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::filter::field_sql;
 use crate::index_text::index_text;
 use crate::row::{COLUMNS, Content, Reader};
-use crate::{Entry, EntryId, Error, Result};
+use crate::{Entry, EntryId, Error, Result, answers};
 
 /// Inserts a new entry with everything made from it at once, and queues its analysis. Gives its id.
 pub(crate) fn insert(
@@ -103,8 +103,8 @@ pub(crate) fn derive(db: &Connection, id: EntryId, content: &Content) -> Result<
     Ok(())
 }
 
-/// Takes away everything derived from an entry: index, filters, analysis, vectors, what was written from it,
-/// its place in the queue.
+/// Takes away everything derived from an entry: index, filters, analysis, vectors, what was written from it, answers
+/// that were made from it, its place in the queue.
 pub(crate) fn forget_derived(db: &Connection, entry: &Entry) -> Result<()> {
     // A contentless index has to be told what it once was given; only entries that are not removed are in it.
     if entry.deleted.is_none() {
@@ -123,6 +123,7 @@ pub(crate) fn forget_derived(db: &Connection, entry: &Entry) -> Result<()> {
             .execute([entry.id.0])?;
     }
     crate::journal::forget_made_from(db, entry.id)?;
+    answers::forget_made_from(db, entry.id)?;
     forget_analysis(db, entry.id)
 }
 

@@ -35,9 +35,9 @@ pub(crate) use written::forget_made_from;
 /// An open journal. Every method that takes `&mut self` is one durable transaction.
 pub struct Journal {
     db: Connection,
-    home: Home,
+    pub(crate) home: Home,
     uid: String,
-    key: Key,
+    pub(crate) key: Key,
     protection: Protection,
     opened: keys::Opened,
     read_only: bool,
@@ -153,7 +153,7 @@ impl Journal {
         db::write(&mut self.db, work)
     }
 
-    fn must_be_writable(&self) -> Result<()> {
+    pub(crate) fn must_be_writable(&self) -> Result<()> {
         if self.read_only {
             return Err(Error::ReadOnly {
                 detail: format!("{} is read-only", self.home.path().display()),
