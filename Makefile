@@ -71,6 +71,18 @@ train: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adap
 	run export --entries data/journal-train/train-*.jsonl; \
 	$(call python,tools) tools/eval/heads_eval.py --adapter target/adapter.pt --model-dir '$(UPSTREAM)' --baselines --held-out data/journal-train/train-*.jsonl
 
+# Trains the judge of the semantic cache on data/cache-pairs, then lets the program itself tell of held-out pairs, on which
+# its thresholds are chosen.
+.PHONY: train-judge
+train-judge: requirements $(TARGET)/tools/ready $(TARGET)/upstream/ready test-model ## Train the judge of the semantic cache
+	@run() { $(call python,tools) tools/train/judge/"$$1".py "$${@:2}"; }; \
+	run train --model-dir '$(UPSTREAM)' --pairs data/cache-pairs/author-a.jsonl data/cache-pairs/author-b.jsonl; \
+	run export --model-dir '$(UPSTREAM)'; \
+	run must_refuse data/cache-pairs/author-c.jsonl; \
+	$(CARGO) run --release --locked --quiet -p companion-assistant --example measure_pairs -- '$(TEST_MODELS)/minilm-int8' \
+	  data/cache-pairs/author-a.jsonl data/cache-pairs/author-b.jsonl > '$(TARGET)/judge-said.jsonl'; \
+	run calibrate '$(TARGET)/judge-said.jsonl'
+
 .PHONY: labelled
 labelled:
 	@test -d '$(SHARED)/data/labelled' || { \
