@@ -22,6 +22,12 @@ pub enum Error {
         /// What is wrong, with the name of the tensor or field.
         reason: String,
     },
+    /// The judge of the semantic cache does not fit together: the asset of this build is damaged.
+    #[error("the judge of the cache cannot be used: {reason}")]
+    Judge {
+        /// What is wrong, with the name of the tensor or field.
+        reason: String,
+    },
     /// A reader that was put behind [`crate::Instant`] returned another number of readings than it was given texts.
     #[error("the reader `{reader}` returned {got} readings for {expected} texts")]
     Reader {

@@ -17,6 +17,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+pub mod cache;
 pub mod care;
 mod catch_up;
 mod error;
@@ -137,6 +138,17 @@ pub(crate) fn rfc3339<S: Serializer>(
     to: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     to.collect_str(&date.strftime("%Y-%m-%dT%H:%M:%S%:z"))
+}
+
+/// And come back with that offset for a zone.
+pub(crate) fn from_rfc3339<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<ZonedDateTime, D::Error> {
+    let text = <String as serde::Deserialize>::deserialize(from)?;
+    let offset = text.get(text.len().saturating_sub(6)..).unwrap_or_default();
+    format!("{text}[{offset}]")
+        .parse()
+        .map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) fn sigmoid(z: f32) -> f32 {
 }
 
 /// `x · Φ(x)`, with the error function of Abramowitz and Stegun 7.1.26, which is off by 1.5e-7 at most.
-pub(super) fn gelu(x: f32) -> f32 {
+pub(crate) fn gelu(x: f32) -> f32 {
     let x = f64::from(x);
     let z = x.abs() / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);

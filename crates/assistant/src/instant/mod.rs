@@ -13,6 +13,8 @@ use std::{ops::Range, sync::Arc};
 use engine::encoder::{Embedding, Encoder};
 use journal::{Analysis, Journal, Vectors};
 
+pub(crate) use math::gelu;
+
 pub use adapted::AdaptedReader;
 pub use linear::LinearReader;
 pub use reading::{EmotionScore, Passage, Reader, Reading};

@@ -3,6 +3,7 @@
 //! Choosing is a pure function of the journal, the time and a seed. The caller records what it shows with
 //! [`Journal::record_prompt`]; what is recorded is not asked again for 30 days.
 
+mod about;
 mod bank;
 mod follow;
 mod state;
@@ -13,6 +14,7 @@ use jiff::{Timestamp, ZonedDateTime};
 use journal::Journal;
 use serde::Serialize;
 
+pub use about::{about, with_text};
 pub use bank::{
     Kind, Mood, QUOTE_SLOT, Question, Time, bank, bank_digest, embedded_text, question,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::load::{Read, theme_counts, valences};
 use super::people::Person;
@@ -16,7 +16,7 @@ const SMALLEST_MOOD: f64 = 0.1;
 const STEP: usize = 2;
 
 /// One difference between a span and the one before it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Change {
     /// What kind of thing changed.
     pub kind: ChangeKind,
@@ -31,7 +31,7 @@ pub struct Change {
 }
 
 /// What kind of thing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// Number of entries.

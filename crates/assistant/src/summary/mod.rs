@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::ZonedDateTime;
 use journal::{EntryId, Filter, Journal, Sentiment};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use changes::{Change, ChangeKind};
 pub use people::Person;
@@ -27,7 +27,7 @@ const TOP_THEMES: usize = 8;
 pub const ENOUGH_FOR_MOOD: usize = 5;
 
 /// A span of days, looked back at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Summary {
     /// The days.
     pub span: Span,
@@ -48,20 +48,24 @@ pub struct Summary {
     /// What changed against the span before; empty where that one has no entries.
     pub changes: Vec<Change>,
     /// One question to go on with, to be recorded by the caller when it is shown; none for an empty span.
+    #[serde(skip_deserializing)]
     pub closing_question: Option<Prompt>,
     /// What the reader should know about how much stands behind this.
     pub notes: Vec<String>,
 }
 
 /// A quote that stands for a span.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct SummaryLine {
     /// The entry quoted.
     pub entry: EntryId,
     /// The id that it was imported with.
     pub source_id: Option<String>,
     /// When it was written.
-    #[serde(serialize_with = "crate::rfc3339")]
+    #[serde(
+        serialize_with = "crate::rfc3339",
+        deserialize_with = "crate::from_rfc3339"
+    )]
     pub date: ZonedDateTime,
     /// Words of the entry, exactly as written.
     pub quote: String,
@@ -76,7 +80,7 @@ pub struct SummaryLine {
 }
 
 /// How the entries of a span feel.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct SpanMood {
     /// Mean valence, -1 to 1.
     pub mean: f64,
@@ -97,7 +101,7 @@ pub struct SpanMood {
 }
 
 /// A theme and how much of a span it fills.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ThemeShare {
     /// Name of the theme.
     pub name: String,
@@ -111,6 +115,52 @@ pub struct ThemeShare {
 /// [`crate::catch_up()`] first. `instant` names the encoder whose vectors tell repeated sentences apart; without it
 /// words in common do.
 pub fn summary(
+    journal: &Journal,
+    instant: Option<&Instant>,
+    span: Span,
+    now: &ZonedDateTime,
+) -> Result<Summary> {
+    Ok(Summary {
+        closing_question: closing_question(journal, instant, span, now)?,
+        ..without_question(journal, instant, span, now)?
+    })
+}
+
+/// The question that closes a look back at `span`; none where nothing was written. Another one each day, while the rest of
+/// the summary stays as it is.
+pub fn closing_question(
+    journal: &Journal,
+    instant: Option<&Instant>,
+    span: Span,
+    now: &ZonedDateTime,
+) -> Result<Option<Prompt>> {
+    match load(journal, &span, &Filter::default(), now.time_zone())?.as_slice() {
+        [] => Ok(None),
+        read => Ok(Some(prompt::closing(journal, instant, now, read)?)),
+    }
+}
+
+/// The entries that a look back at `span` reads, those of the span before included, with their versions; and how many of
+/// them are analysed. As long as these stay, the summary stays.
+pub fn sources(
+    journal: &Journal,
+    span: Span,
+    now: &ZonedDateTime,
+) -> Result<(Vec<(EntryId, u32)>, usize)> {
+    let mut read = load(journal, &span, &Filter::default(), now.time_zone())?;
+    read.extend(load(
+        journal,
+        &span.before(),
+        &Filter::default(),
+        now.time_zone(),
+    )?);
+    let analysed = read.iter().filter(|r| r.analysis.is_some()).count();
+    let versions = read.iter().map(|r| (r.entry.id, r.entry.version));
+    Ok((versions.collect(), analysed))
+}
+
+/// [`summary`] without its closing question.
+pub fn without_question(
     journal: &Journal,
     instant: Option<&Instant>,
     span: Span,
@@ -134,10 +184,7 @@ pub fn summary(
         themes: themes(&read, analysed),
         changes: changes::changes(&before, &read, &people_before, &people_now),
         people: people_now,
-        closing_question: match read.as_slice() {
-            [] => None,
-            read => Some(prompt::closing(journal, instant, now, read)?),
-        },
+        closing_question: None,
         notes: notes(read.len(), analysed, before.len()),
     })
 }

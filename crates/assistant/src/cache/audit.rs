@@ -1,0 +1,116 @@
+//! Checking oneself in idle time: some hits are computed after all, to see whether the kept answer would have done.
+
+use serde::Serialize;
+
+use super::SemanticCache;
+use super::counters::Audit;
+use super::learn::Verdict;
+use super::store::StoreResult;
+use crate::stats;
+
+/// A hit to compute anew.
+#[derive(Clone)]
+pub struct AuditCase {
+    /// What was asked.
+    pub asked: String,
+    /// The request whose answer served.
+    pub stored: String,
+    /// That answer.
+    pub answer: String,
+}
+
+impl std::fmt::Debug for AuditCase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditCase").finish_non_exhaustive()
+    }
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct AuditReport {
+    /// Hits without a verdict before.
+    pub open: usize,
+    /// Computed anew now.
+    pub checked: usize,
+    /// Of those, wrong.
+    pub wrong: usize,
+    /// Could not be computed.
+    pub failed: usize,
+    /// All verdicts so far, with their interval.
+    pub audit: Audit,
+}
+
+impl SemanticCache {
+    /// Computes `share` (0 to 1) of the hits that nobody judged yet, chosen by `seed`, and records whether each was right.
+    ///
+    /// `served` computes the answer to [`AuditCase::asked`] and says whether the kept answer would have done as well
+    /// ([`SemanticCache::answers_agree`] is one way to tell); `None` where it could not be computed. It is asked without a
+    /// lock held, so that the cache goes on working.
+    pub fn audit(
+        &self,
+        share: f64,
+        seed: u64,
+        mut served: impl FnMut(&AuditCase) -> Option<bool>,
+    ) -> StoreResult<AuditReport> {
+        let hits = self.state().store.hits(None)?;
+        let open: Vec<_> = hits
+            .into_iter()
+            .filter(|hit| hit.verdict.is_none())
+            .collect();
+        let (mut checked, mut wrong, mut failed) = (0, 0, 0);
+        for hit in &open {
+            let chance = f64::from(stats::unit(seed ^ stats::mix(hit.id.unsigned_abs())));
+            if chance >= share {
+                continue;
+            }
+            let case = {
+                let mut state = self.state();
+                let stored = state.entries.iter().find(|e| e.answer.id == hit.answer);
+                let stored = stored.map(|e| e.answer.request.clone());
+                let text = state.store.text(hit.answer)?;
+                match stored.zip(text) {
+                    Some((stored, answer)) => AuditCase {
+                        asked: hit.request.clone(),
+                        stored,
+                        answer,
+                    },
+                    None => continue, // gone since
+                }
+            };
+            match served(&case) {
+                Some(right) => {
+                    checked += 1;
+                    wrong += usize::from(!right);
+                    self.judge_hit(
+                        hit,
+                        if right {
+                            Verdict::Right
+                        } else {
+                            Verdict::Wrong
+                        },
+                    )?;
+                }
+                None => failed += 1,
+            }
+        }
+        Ok(AuditReport {
+            open: open.len(),
+            checked,
+            wrong,
+            failed,
+            audit: self.tier().audit,
+        })
+    }
+
+    /// Whether two answers say the same, as far as an encoder and the gates can tell: the cosine of their vectors is at
+    /// least 0.8 and no gate refuses. Without an encoder only equal ones do.
+    pub fn answers_agree(&self, one: &str, other: &str) -> bool {
+        if super::normalised(one) == super::normalised(other) {
+            return true;
+        }
+        let Some(embed) = self.embed.as_deref() else {
+            return false;
+        };
+        super::cosine(&embed.embed(one), &embed.embed(other)) >= 0.8
+    }
+}

@@ -1,0 +1,95 @@
+//! What may be reused, by the kind of work.
+
+use jiff::SignedDuration;
+
+/// A kind of work whose answers may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// A question for the writer. Kept, and not shown twice in 30 days: variety is worth more than a hit.
+    Question,
+    /// A look back at entries.
+    Summary,
+    /// Free text from the language model.
+    Generate,
+    /// An answer about the journal.
+    Ask,
+    /// A reflection on what was written. Reused for the very same request only: a word's difference may be the point.
+    Reflection,
+}
+
+/// What may be done with answers of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// An answer to another wording may serve.
+    pub semantic: bool,
+    /// How long an answer rests after it was shown.
+    pub rest: Option<SignedDuration>,
+}
+
+/// Days in which no question comes twice.
+pub const REST: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+impl Task {
+    /// `question`, `summary`, `generate`, `ask`, `reflection`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Question => "question",
+            Task::Summary => "summary",
+            Task::Generate => "generate",
+            Task::Ask => "ask",
+            Task::Reflection => "reflection",
+        }
+    }
+
+    /// What may be done with its answers.
+    pub fn policy(self) -> Policy {
+        Policy {
+            semantic: self != Task::Reflection,
+            rest: (self == Task::Question).then_some(REST),
+        }
+    }
+}
+
+/// Words of someone who may be in danger. Neither such a request nor its answer is kept or reused: whoever writes this
+/// gets an answer to just this.
+#[rustfmt::skip]
+const CRISIS: &[&str] = &[
+    "kill myself", "killing myself", "suicide", "suicidal", "end my life", "ending my life", "take my own life", "taking my own life", "end it all", "want to die",
+    "wanna die", "wish i was dead", "wish i were dead", "wish i wasnt here", "better off dead", "better off without me", "no reason to live", "dont want to live",
+    "dont want to be alive", "cant go on living", "hurt myself", "hurting myself", "harm myself", "harming myself", "self harm", "selfharm", "cut myself", "cutting myself",
+    "overdose", "jump off", "hang myself", "starve myself", "hits me", "beats me", "hit me again", "raped", "abuses me", "not safe at home", "kms", "unalive", "dont want to wake up",
+    "do not want to live", "do not want to be alive", "do not want to wake up", "not worth living", "disappear forever", "kill him", "kill her",
+];
+
+/// Whether a request sounds like someone in danger. It says yes too often rather than too seldom; all that costs is a
+/// new answer.
+pub fn is_crisis(intent: &str) -> bool {
+    let plain = format!(" {} ", super::decide::normalised(intent));
+    CRISIS
+        .iter()
+        .any(|phrase| plain.contains(&format!(" {phrase} ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn danger_is_heard_in_any_writing() {
+        for text in [
+            "I want to DIE.",
+            "thinking of suicide again",
+            "i don\u{2019}t want to live",
+            "self-harm",
+        ] {
+            assert!(is_crisis(text), "{text}");
+        }
+        for text in [
+            "my phone died",
+            "summarise my week",
+            "I could have died laughing",
+        ] {
+            assert!(!is_crisis(text), "{text}");
+        }
+    }
+}

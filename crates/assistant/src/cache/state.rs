@@ -1,0 +1,262 @@
+//! What the cache knows of its store: kept requests by their words and by their vectors, uses, counts, and the time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+use journal::{Answer, AnswerUse};
+
+use super::decide::normalised;
+use super::gates::Read;
+use super::store::{Store, StoreResult};
+use super::vectors::Vectors;
+
+/// A clock that is set back by less than this is a clock that was corrected.
+const CORRECTION: SignedDuration = SignedDuration::from_secs(5);
+/// Uses and counts are written when so many have come together.
+const FLUSH_AFTER: usize = 64;
+
+/// A kept request.
+pub(super) struct Entry {
+    pub(super) answer: Answer,
+    pub(super) read: Read,
+}
+
+impl Entry {
+    /// Whether it may serve at `now`.
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
+        // Made in the future: the clock was set back, and nobody knows how old it is.
+        let made_before = self.answer.made <= now.saturating_add(CORRECTION).unwrap_or(now);
+        self.answer.pinned || (made_before && self.answer.expires.is_some_and(|end| now < end))
+    }
+
+    /// Whether it was shown within `rest` before `now`. A showing in the future is one that is not over.
+    pub(super) fn rests(&self, now: Timestamp, rest: SignedDuration) -> bool {
+        self.answer
+            .shown
+            .is_some_and(|shown| now.duration_since(shown) < rest)
+    }
+}
+
+/// The state behind the cache's lock.
+pub(super) struct State {
+    pub(super) store: Box<dyn Store>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) vectors: Vectors,
+    /// Entries by key and normalised words.
+    by_words: HashMap<([u8; 32], String), Vec<usize>>,
+    uses: BTreeMap<i64, AnswerUse>,
+    counts: BTreeMap<String, i64>,
+    /// Place in the order of use of the next use.
+    next_use: i64,
+    /// The latest time that was seen, also by earlier processes.
+    seen: Timestamp,
+}
+
+impl State {
+    pub(super) fn new(store: Box<dyn Store>) -> State {
+        State {
+            store,
+            entries: Vec::new(),
+            vectors: Vectors::default(),
+            by_words: HashMap::new(),
+            uses: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            next_use: 1,
+            seen: Timestamp::MIN,
+        }
+    }
+
+    /// Takes over what others changed, and lets go of what is past its time.
+    pub(super) fn refresh(&mut self, now: Timestamp) -> StoreResult<()> {
+        if self.store.changed()? {
+            self.flush()?;
+            self.reload_now()?;
+        }
+        let set_back = now.saturating_add(CORRECTION).unwrap_or(now) < self.seen;
+        let gone: Vec<i64> = self
+            .entries
+            .iter()
+            // The clock was set back: how old anything is cannot be told from it any more.
+            .filter(|e| !e.answer.pinned && (set_back || !e.is_fresh(now)))
+            .map(|e| e.answer.id)
+            .collect();
+        if set_back || now > self.seen {
+            self.seen = now;
+        }
+        if !gone.is_empty() {
+            self.count("expired", gone.len() as u64);
+            self.remove(&gone)?;
+        }
+        if set_back {
+            self.store.set_count("clock", self.seen.as_microsecond())?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything anew.
+    pub(super) fn reload_now(&mut self) -> StoreResult<()> {
+        let answers = self.store.load()?;
+        for (name, value) in self.store.counts()? {
+            if name == "clock"
+                && let Ok(at) = Timestamp::from_microsecond(value)
+            {
+                self.seen = self.seen.max(at);
+            }
+        }
+        let dim = answers.first().map_or(0, |a| a.vector.len());
+        self.entries.clear();
+        self.by_words.clear();
+        self.vectors = Vectors::new(dim);
+        for answer in answers {
+            self.take_in(answer);
+        }
+        Ok(())
+    }
+
+    /// Adds an entry to what is known.
+    pub(super) fn take_in(&mut self, answer: Answer) {
+        let Ok(key) = <[u8; 32]>::try_from(answer.key.as_slice()) else {
+            return; // not from this program
+        };
+        if self.entries.is_empty() {
+            self.vectors = Vectors::new(answer.vector.len());
+        }
+        // Vectors of another model have another key; of another length they are not even stored side by side.
+        let mut vector = answer.vector.clone();
+        vector.resize(self.vectors.dim(), 0);
+        self.vectors.push(&vector);
+        self.next_use = self.next_use.max(answer.used + 1);
+        let words = (key, normalised(&answer.request));
+        self.by_words
+            .entry(words)
+            .or_default()
+            .push(self.entries.len());
+        self.entries.push(Entry {
+            read: Read::new(&answer.request),
+            answer,
+        });
+    }
+
+    /// Places of the entries with just these words.
+    pub(super) fn with_words(&self, key: [u8; 32], normal: &str) -> &[usize] {
+        self.by_words
+            .get(&(key, normal.to_owned()))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Lets go of entries, in the store first.
+    pub(super) fn remove(&mut self, ids: &[i64]) -> StoreResult<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.store.remove(ids)?;
+        self.forget(ids);
+        Ok(())
+    }
+
+    /// Takes entries that are gone out of what is known.
+    pub(super) fn forget(&mut self, ids: &[i64]) {
+        if ids.is_empty() {
+            return;
+        }
+        let kept = std::mem::take(&mut self.entries)
+            .into_iter()
+            .filter(|e| !ids.contains(&e.answer.id));
+        let kept: Vec<Answer> = kept.map(|e| e.answer).collect();
+        self.by_words.clear();
+        self.vectors = Vectors::default();
+        for answer in kept {
+            self.take_in(answer);
+        }
+    }
+
+    /// Ids that have to go so that `more` bytes and one entry fit, the least recently used first.
+    pub(super) fn in_the_way(&self, more: u64, max_entries: usize, max_bytes: u64) -> Vec<i64> {
+        let mut own: Vec<&Answer> = self
+            .entries
+            .iter()
+            .map(|e| &e.answer)
+            .filter(|a| !a.pinned)
+            .collect();
+        let (mut count, mut bytes) = (own.len(), own.iter().map(|a| a.size_bytes).sum::<u64>());
+        if count < max_entries && bytes + more <= max_bytes {
+            return Vec::new();
+        }
+        own.sort_by_key(|a| (a.used, a.id));
+        let mut gone = Vec::new();
+        for answer in own {
+            if count < max_entries && bytes + more <= max_bytes {
+                break;
+            }
+            count -= 1;
+            bytes -= answer.size_bytes;
+            gone.push(answer.id);
+        }
+        gone
+    }
+
+    /// The next place in the order of use.
+    pub(super) fn next_use(&mut self) -> i64 {
+        self.next_use += 1;
+        self.next_use - 1
+    }
+
+    /// Notes that the entry at `at` was used; `shown` where it rests from now on.
+    pub(super) fn used(&mut self, at: usize, shown: Option<Timestamp>) {
+        let used = self.next_use();
+        let answer = &mut self.entries[at].answer;
+        answer.used = used;
+        answer.hits += 1;
+        answer.shown = shown.or(answer.shown);
+        let note = self.uses.entry(answer.id).or_insert(AnswerUse {
+            id: answer.id,
+            used,
+            hits: 0,
+            shown: None,
+        });
+        note.used = used;
+        note.hits += 1;
+        note.shown = shown.or(note.shown);
+    }
+
+    /// Adds to a count.
+    pub(super) fn count(&mut self, name: &str, more: u64) {
+        if more > 0 {
+            let more = i64::try_from(more).unwrap_or(i64::MAX);
+            *self.counts.entry(name.to_owned()).or_default() += more;
+        }
+    }
+
+    /// Whether enough came together to be written.
+    pub(super) fn is_due(&self) -> bool {
+        self.uses.len() >= FLUSH_AFTER || self.uses.values().any(|u| u.shown.is_some())
+    }
+
+    /// Writes uses, counts and the time.
+    pub(super) fn flush(&mut self) -> StoreResult<()> {
+        if self.uses.is_empty() && self.counts.is_empty() {
+            return Ok(());
+        }
+        let uses: Vec<AnswerUse> = self.uses.values().copied().collect();
+        let counts: Vec<(String, i64)> = self.counts.iter().map(|(n, v)| (n.clone(), *v)).collect();
+        self.store.note(&uses, &counts)?;
+        self.uses.clear();
+        self.counts.clear();
+        if self.seen > Timestamp::MIN {
+            self.store.set_count("clock", self.seen.as_microsecond())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn clear(&mut self, counts: bool) -> StoreResult<()> {
+        self.store.clear(counts)?;
+        self.uses.clear();
+        if counts {
+            self.counts.clear();
+        }
+        self.entries.clear();
+        self.by_words.clear();
+        self.vectors = Vectors::default();
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+//! Where answers are kept: in the journal's database, encrypted and across restarts, or in memory.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use journal::{Answer, AnswerHit, AnswerUse, Answers, EntryId, NewAnswer};
+
+/// Result of a store.
+pub type StoreResult<T> = Result<T, journal::Error>;
+
+/// What the cache needs of a place to keep answers. Ids are never used twice.
+pub trait Store: Send {
+    /// Whether somebody else may have changed something since this was asked last; the first time it says yes.
+    fn changed(&mut self) -> StoreResult<bool>;
+    /// All answers, by id.
+    fn load(&mut self) -> StoreResult<Vec<Answer>>;
+    /// The text of an answer, if it is still there.
+    fn text(&mut self, id: i64) -> StoreResult<Option<String>>;
+    /// The entries that it was made from.
+    fn sources(&mut self, id: i64) -> StoreResult<Vec<(EntryId, u32)>>;
+    /// Keeps an answer and lets go of others, both or neither. `None` where a source is not current any more.
+    fn insert(&mut self, new: &NewAnswer<'_>, pushed_out: &[i64]) -> StoreResult<Option<i64>>;
+    /// Lets go of answers.
+    fn remove(&mut self, ids: &[i64]) -> StoreResult<()>;
+    /// Lets go of all answers, with the counts where `counts` says so.
+    fn clear(&mut self, counts: bool) -> StoreResult<()>;
+    /// Notes uses and adds to counts.
+    fn note(&mut self, uses: &[AnswerUse], counts: &[(String, i64)]) -> StoreResult<()>;
+    /// Everything that is counted.
+    fn counts(&mut self) -> StoreResult<Vec<(String, i64)>>;
+    /// Sets a count.
+    fn set_count(&mut self, name: &str, value: i64) -> StoreResult<()>;
+    /// Moves the threshold of an answer.
+    fn set_raised(&mut self, id: i64, raised: f64) -> StoreResult<()>;
+    /// Remembers that an answer served another request.
+    fn add_hit(
+        &mut self,
+        answer: i64,
+        request: &str,
+        at: Timestamp,
+        similarity: f64,
+        score: f64,
+    ) -> StoreResult<()>;
+    /// Hits of one answer or of all, the latest first.
+    fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>>;
+    /// Says of a hit whether it was right.
+    fn set_verdict(&mut self, hit: i64, right: bool) -> StoreResult<()>;
+    /// An entry was edited or removed. The journal's own store does this in the transaction of the edit.
+    fn entry_changed(&mut self, entry: EntryId) -> StoreResult<()>;
+}
+
+/// Answers in the journal's database.
+pub struct JournalStore {
+    answers: Answers,
+    seen: Option<i64>,
+}
+
+impl JournalStore {
+    /// Over the answers of an open journal.
+    pub fn new(answers: Answers) -> JournalStore {
+        JournalStore {
+            answers,
+            seen: None,
+        }
+    }
+}
+
+impl Store for JournalStore {
+    fn changed(&mut self) -> StoreResult<bool> {
+        let now = self.answers.seen_change()?;
+        Ok(self.seen.replace(now) != Some(now))
+    }
+
+    fn load(&mut self) -> StoreResult<Vec<Answer>> {
+        self.answers.after(i64::MIN)
+    }
+
+    fn text(&mut self, id: i64) -> StoreResult<Option<String>> {
+        self.answers.text(id)
+    }
+
+    fn sources(&mut self, id: i64) -> StoreResult<Vec<(EntryId, u32)>> {
+        self.answers.sources(id)
+    }
+
+    fn insert(&mut self, new: &NewAnswer<'_>, pushed_out: &[i64]) -> StoreResult<Option<i64>> {
+        self.answers.insert(new, pushed_out)
+    }
+
+    fn remove(&mut self, ids: &[i64]) -> StoreResult<()> {
+        self.answers.remove(ids)
+    }
+
+    fn clear(&mut self, counts: bool) -> StoreResult<()> {
+        self.answers.clear(counts)
+    }
+
+    fn note(&mut self, uses: &[AnswerUse], counts: &[(String, i64)]) -> StoreResult<()> {
+        self.answers.note(uses, counts)
+    }
+
+    fn counts(&mut self) -> StoreResult<Vec<(String, i64)>> {
+        self.answers.counts()
+    }
+
+    fn set_count(&mut self, name: &str, value: i64) -> StoreResult<()> {
+        self.answers.set_count(name, value)
+    }
+
+    fn set_raised(&mut self, id: i64, raised: f64) -> StoreResult<()> {
+        self.answers.set_raised(id, raised)
+    }
+
+    fn add_hit(
+        &mut self,
+        answer: i64,
+        request: &str,
+        at: Timestamp,
+        similarity: f64,
+        score: f64,
+    ) -> StoreResult<()> {
+        self.answers.add_hit(answer, request, at, similarity, score)
+    }
+
+    fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>> {
+        self.answers.hits(answer)
+    }
+
+    fn set_verdict(&mut self, hit: i64, right: bool) -> StoreResult<()> {
+        self.answers.set_verdict(hit, right)
+    }
+
+    fn entry_changed(&mut self, _: EntryId) -> StoreResult<()> {
+        Ok(()) // the transaction of the change has done it
+    }
+}
+
+/// Answers in memory, gone with the process: for a journal that can only be read, and for measuring.
+#[derive(Default)]
+pub struct MemoryStore {
+    last: i64,
+    loaded: bool,
+    answers: BTreeMap<i64, Kept>,
+    hits: Vec<AnswerHit>,
+    counts: BTreeMap<String, i64>,
+}
+
+struct Kept {
+    answer: Answer,
+    text: String,
+    sources: Vec<(EntryId, u32)>,
+}
+
+impl Store for MemoryStore {
+    fn changed(&mut self) -> StoreResult<bool> {
+        Ok(!std::mem::replace(&mut self.loaded, true))
+    }
+
+    fn load(&mut self) -> StoreResult<Vec<Answer>> {
+        Ok(self
+            .answers
+            .values()
+            .map(|kept| kept.answer.clone())
+            .collect())
+    }
+
+    fn text(&mut self, id: i64) -> StoreResult<Option<String>> {
+        Ok(self.answers.get(&id).map(|kept| kept.text.clone()))
+    }
+
+    fn sources(&mut self, id: i64) -> StoreResult<Vec<(EntryId, u32)>> {
+        Ok(self
+            .answers
+            .get(&id)
+            .map(|kept| kept.sources.clone())
+            .unwrap_or_default())
+    }
+
+    fn insert(&mut self, new: &NewAnswer<'_>, pushed_out: &[i64]) -> StoreResult<Option<i64>> {
+        self.remove(pushed_out)?;
+        self.last += 1;
+        let answer = Answer {
+            id: self.last,
+            task: new.task.to_owned(),
+            key: new.key.to_vec(),
+            request: new.request.to_owned(),
+            vector: new.vector.to_vec(),
+            scale: new.scale,
+            made: new.made,
+            expires: new.expires,
+            used: new.used,
+            shown: new.shown,
+            hits: 0,
+            raised: 0.0,
+            size_bytes: new.size_bytes,
+            pinned: new.pinned,
+        };
+        let (text, sources) = (new.answer.to_owned(), new.sources.to_vec());
+        self.answers.insert(
+            self.last,
+            Kept {
+                answer,
+                text,
+                sources,
+            },
+        );
+        Ok(Some(self.last))
+    }
+
+    fn remove(&mut self, ids: &[i64]) -> StoreResult<()> {
+        for id in ids {
+            self.answers.remove(id);
+        }
+        self.hits.retain(|hit| !ids.contains(&hit.answer));
+        Ok(())
+    }
+
+    fn clear(&mut self, counts: bool) -> StoreResult<()> {
+        self.answers.clear();
+        self.hits.clear();
+        if counts {
+            self.counts.clear();
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, uses: &[AnswerUse], counts: &[(String, i64)]) -> StoreResult<()> {
+        for used in uses {
+            if let Some(kept) = self.answers.get_mut(&used.id) {
+                kept.answer.used = kept.answer.used.max(used.used);
+                kept.answer.hits += used.hits;
+                kept.answer.shown = used.shown.or(kept.answer.shown);
+            }
+        }
+        for (name, more) in counts {
+            *self.counts.entry(name.clone()).or_default() += more;
+        }
+        Ok(())
+    }
+
+    fn counts(&mut self) -> StoreResult<Vec<(String, i64)>> {
+        Ok(self
+            .counts
+            .iter()
+            .map(|(name, value)| (name.clone(), *value))
+            .collect())
+    }
+
+    fn set_count(&mut self, name: &str, value: i64) -> StoreResult<()> {
+        self.counts.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    fn set_raised(&mut self, id: i64, raised: f64) -> StoreResult<()> {
+        if let Some(kept) = self.answers.get_mut(&id) {
+            kept.answer.raised = raised;
+        }
+        Ok(())
+    }
+
+    fn add_hit(
+        &mut self,
+        answer: i64,
+        request: &str,
+        at: Timestamp,
+        similarity: f64,
+        score: f64,
+    ) -> StoreResult<()> {
+        let id = self.hits.last().map_or(1, |hit| hit.id + 1);
+        self.hits.push(AnswerHit {
+            id,
+            answer,
+            request: request.to_owned(),
+            at,
+            similarity,
+            score,
+            verdict: None,
+        });
+        if self.hits.len() > 500 {
+            self.hits.remove(0);
+        }
+        Ok(())
+    }
+
+    fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>> {
+        let wanted = |hit: &&AnswerHit| answer.is_none_or(|id| id == hit.answer);
+        Ok(self.hits.iter().rev().filter(wanted).cloned().collect())
+    }
+
+    fn set_verdict(&mut self, hit: i64, right: bool) -> StoreResult<()> {
+        if let Some(found) = self.hits.iter_mut().find(|h| h.id == hit) {
+            found.verdict = Some(right);
+        }
+        Ok(())
+    }
+
+    fn entry_changed(&mut self, entry: EntryId) -> StoreResult<()> {
+        let made_from = |kept: &Kept| kept.sources.iter().any(|(id, _)| *id == entry);
+        let gone: Vec<i64> = self
+            .answers
+            .iter()
+            .filter(|(_, kept)| made_from(kept))
+            .map(|(id, _)| *id)
+            .collect();
+        self.remove(&gone)?;
+        self.loaded = false;
+        Ok(())
+    }
+}
