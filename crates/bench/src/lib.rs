@@ -15,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod batch;
+mod cache;
 mod encoder;
 mod error;
 mod inference;
@@ -34,6 +35,10 @@ pub use batch::{
     Ahead, Asked, BatchFigures, BatchOptions, CurvePoint, Paired, ServingFigures, WeekFigures,
     measure_batch,
 };
+pub use cache::{
+    CacheFigures, Latencies, PairSet, Rates, SearchFigures, SetFigures, TradeOff, WorkloadFigures,
+    WorkloadKind,
+};
 pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
 pub use inference::{InferenceFigures, InferenceOptions, Spread, measure_inference};
@@ -50,6 +55,10 @@ pub const COMMIT: &str = env!("COMPANION_COMMIT");
 pub struct Options {
     /// The encoder alone.
     pub encoder: bool,
+    /// The semantic cache.
+    pub cache: bool,
+    /// Where labelled sets are: `pairs/` below it holds those of the cache.
+    pub data: Option<PathBuf>,
     /// Saving, listing, finding.
     pub journal: bool,
     /// The program from its start to its end.
@@ -80,6 +89,9 @@ pub struct Report {
     pub encoder: Option<EncoderFigures>,
     /// Present if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheFigures>,
+    /// Present if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalFigures>,
     /// Present if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,12 +117,16 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
         version: env!("CARGO_PKG_VERSION"),
         commit: COMMIT,
         encoder: None,
+        cache: None,
         journal: None,
         startup: None,
         warnings: Vec::new(),
     };
     if options.encoder {
         report.encoder = Some(encoder::measure(options, on_step)?);
+    }
+    if options.cache {
+        report.cache = Some(cache::measure(options, on_step)?);
     }
     if options.journal || options.startup {
         on_step(&format!("making a journal of {} entries", options.entries));

@@ -1,9 +1,10 @@
 //! A report as text.
 
+use crate::cache::table::cache;
 use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
 
 /// What stands for a figure that there is none of.
-const ABSENT: &str = "not measured";
+pub(crate) const ABSENT: &str = "not measured";
 
 pub(crate) fn lines(report: &Report) -> Vec<String> {
     let machine = &report.machine;
@@ -19,6 +20,9 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
     ];
     if let Some(figures) = &report.encoder {
         encoder(figures, &mut lines);
+    }
+    if let Some(figures) = &report.cache {
+        cache(figures, &mut lines);
     }
     if let Some(figures) = &report.journal {
         journal(figures, &mut lines);
@@ -62,7 +66,7 @@ pub(crate) fn all_times(report: &Report) -> Vec<(&'static str, &Times)> {
     all
 }
 
-fn head(title: &str, lines: &mut Vec<String>) {
+pub(crate) fn head(title: &str, lines: &mut Vec<String>) {
     lines.push(String::new());
     lines.push(title.to_owned());
     lines.push(format!(
@@ -71,7 +75,7 @@ fn head(title: &str, lines: &mut Vec<String>) {
     ));
 }
 
-fn row(name: &str, times: Option<&Times>) -> String {
+pub(crate) fn row(name: &str, times: Option<&Times>) -> String {
     let Some(times) = times else {
         return format!("  {name:<34}{ABSENT:>24}");
     };

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::CacheConfig;
 use crate::exit::{Exit, Failure};
 use crate::language::LanguageConfig;
 
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) care_language: String,
     /// The language tier.
     pub(crate) language: LanguageConfig,
+    /// The semantic cache.
+    pub(crate) cache: CacheConfig,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             country: String::new(),
             care_language: String::new(),
             language: LanguageConfig::default(),
+            cache: CacheConfig::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod analysis;
 mod args;
+mod cache;
 mod commands;
 mod compose;
 mod config;

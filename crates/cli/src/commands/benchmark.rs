@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// The encoder: one short text, one long, many of both
     #[arg(long)]
     encoder: bool,
+    /// The semantic cache: what it serves, how often that is wrong, how long it takes
+    #[arg(long)]
+    cache: bool,
     /// The journal: opening, saving, listing, finding
     #[arg(long)]
     journal: bool,
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     /// All of it, but for language models
     #[arg(long)]
     all: bool,
+    /// A folder whose pairs/ holds labelled pairs for --cache
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// The model to measure [default: the encoder that the journal uses]
     #[arg(short, long, value_name = "NAME")]
     model: Option<String>,
@@ -78,9 +84,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     if let (true, Some(model)) = (args.inference, &args.model) {
         return inference(context, args, model);
     }
-    let all = args.all || !(args.encoder || args.journal || args.startup);
+    let all = args.all || !(args.encoder || args.cache || args.journal || args.startup);
     let options = Options {
         encoder: all || args.encoder,
+        cache: all || args.cache,
+        data: args.data.clone(),
         journal: all || args.journal,
         startup: all || args.startup,
         models_dir: context.models_dir(),

@@ -74,6 +74,38 @@ const KEYS: &[Key] = &[
         name: "language.model",
         help: "the model that writes, a name of `companion model list`; empty: none, the instant tier answers",
     },
+    Key {
+        name: "cache.enabled",
+        help: "false: everything is worked out anew and no answer is kept",
+    },
+    Key {
+        name: "cache.ttl_minutes",
+        help: "how long an answer may serve again",
+    },
+    Key {
+        name: "cache.max_entries",
+        help: "answers kept, at most; the one used longest ago goes first",
+    },
+    Key {
+        name: "cache.max_mb",
+        help: "megabytes of answers kept, at most",
+    },
+    Key {
+        name: "cache.similarity",
+        help: "the cosine from which on an answer serves where no judge fits the encoder",
+    },
+    Key {
+        name: "cache.candidate_similarity",
+        help: "the cosine below which no kept answer is looked at",
+    },
+    Key {
+        name: "cache.max_false_hits",
+        help: "the rate of wrong hits above which the semantic tier switches itself off",
+    },
+    Key {
+        name: "cache.audit_share",
+        help: "the share of hits that is worked out anew in idle time, to check them",
+    },
 ];
 
 /// A row of `config list --json`.

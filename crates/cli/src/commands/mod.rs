@@ -4,6 +4,7 @@ mod analyze;
 mod ask;
 mod backup;
 mod benchmark;
+mod cache;
 mod completions;
 mod config;
 mod edit;
@@ -106,6 +107,8 @@ pub(crate) enum Command {
     Embed(embed::Args),
     /// Fetch, list, check and remove models
     Model(model::Args),
+    /// Show, explain and correct what the semantic cache keeps
+    Cache(cache::Args),
     /// Check that everything installed works
     Health(health::Args),
     /// Measure what this machine does
@@ -172,6 +175,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Generate(args) => generate::run(&context, &args),
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
+        Command::Cache(args) => cache::run(&context, &args),
         Command::Health(args) => health::run(&context, &args),
         Command::Benchmark(args) => benchmark::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),

@@ -1,9 +1,14 @@
 //! `companion prompt`: the next question.
 
+use assistant::Instant;
+use assistant::cache::{Computed, Context as Guards, Request, Task};
 use assistant::language::question;
+use assistant::prompt::{self, Prompt};
+use jiff::ZonedDateTime;
 use journal::Journal;
 
 use crate::analysis;
+use crate::cache::{self, CacheArgs};
 use crate::commands::reflect::made_by;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -12,12 +17,18 @@ use crate::language;
 use crate::output::Line;
 use crate::view::question as shown;
 
+/// Questions that are found for a wish at once: one is shown, the others wait for the next time.
+const AT_ONCE: usize = 5;
+
 /// Which question.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A question that was shown does not come back for 30 days. Answer with `companion write`."
+    after_help = "A question that was shown does not come back for 30 days. Answer with `companion write`.\n\
+    With words, the question is about them: companion prompt \"ask me about my brother\""
 )]
 pub(crate) struct Args {
+    /// What it should be about, in your own words
+    about: Vec<String>,
     /// Another question than today's; each number gives another one
     #[arg(long, value_name = "N", default_value_t = 0)]
     another: u64,
@@ -25,20 +36,29 @@ pub(crate) struct Args {
     #[arg(long)]
     why: bool,
     /// A question to go on with a text that is not finished: the draft, or stdin where it is no terminal
-    #[arg(long = "continue", conflicts_with_all = ["another", "why"])]
+    #[arg(long = "continue", conflicts_with_all = ["another", "why", "about"])]
     go_on: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let now = context.now()?;
     let mut journal = context.journal_for_writing()?;
     // One that was worked out ahead is shown before any model is opened.
+    let wish = args.about.join(" ");
+    let wishes = !wish.trim().is_empty();
     if !args.go_on
+        && !wishes
         && let Some(asked) = language::waiting_question(context, &journal, &now, args.another)?
     {
         return show(context, &mut journal, args, asked);
     }
     let instant = analysis::catch_up(context, &mut journal)?;
+    if let (true, Some(instant)) = (wishes, &instant) {
+        let prompt = wished(context, args, &journal, instant, &now, &wish)?;
+        return show(context, &mut journal, args, question::Asked::instant(prompt));
+    }
     let opened = language::open(context)?;
     let tier = opened.as_ref().map(language::Opened::language);
     if args.go_on {
@@ -100,4 +120,52 @@ fn unfinished(journal: &Journal) -> anyhow::Result<String> {
         )
         .into()
     })
+}
+
+/// The question for a wish: kept for one that means the same, or one that was shipped for it, or the nearest ones.
+fn wished(
+    context: &Context,
+    args: &Args,
+    journal: &Journal,
+    instant: &Instant,
+    now: &ZonedDateTime,
+    wish: &str,
+) -> anyhow::Result<Prompt> {
+    let cache = cache::open(context, journal, Some(instant.encoder()))?;
+    // The shipped wishes are embedded the first time.
+    cache.warm("en")?;
+    let request = Request {
+        task: Task::Question,
+        intent: wish,
+        context: Guards {
+            user: journal.uid().to_owned(),
+            model: instant.model().to_owned(),
+            prompt_version: prompt::bank_digest(),
+            parameters: args.another.to_string(),
+            language: "en".to_owned(),
+            shipped: args.another == 0,
+            ..Guards::default()
+        },
+    };
+    let mut found = Vec::new();
+    let served = cache.get_or_compute(
+        &request,
+        args.cache.mode(),
+        || -> anyhow::Result<Computed> {
+            found = prompt::about(journal, instant, now, wish, AT_ONCE)?;
+            if found.is_empty() {
+                found.push(prompt::choose(journal, Some(instant), now, args.another)?);
+            }
+            Ok(Computed {
+                answers: found.iter().map(|p| p.text.clone()).collect(),
+            })
+        },
+    )?;
+    let computed = found.into_iter().find(|p| p.text == served.answer);
+    let chosen = computed.or_else(|| prompt::with_text(&served.answer));
+    match chosen {
+        Some(chosen) => Ok(chosen),
+        // A kept question that this program's bank does not have any more.
+        None => Ok(prompt::choose(journal, Some(instant), now, args.another)?),
+    }
 }

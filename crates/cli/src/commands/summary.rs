@@ -1,12 +1,16 @@
 //! `companion summary`: a look back in quotes, each with its entry.
 
-use assistant::Span;
+use assistant::cache::{Computed, Context as Guards, Request, Task};
 use assistant::language::Tier;
 use assistant::language::digest::{Digest, digest};
-use assistant::summary::{Summary, summary};
+use assistant::summary::{self, Summary};
+use assistant::{Instant, Span};
+use jiff::ZonedDateTime;
+use journal::Journal;
 use serde::Serialize;
 
 use crate::analysis;
+use crate::cache::{self, CacheArgs};
 use crate::commands::latest_day;
 use crate::commands::reflect::made_by;
 use crate::context::Context;
@@ -25,11 +29,10 @@ use crate::view::{chart, dates, question};
 pub(crate) struct Args {
     #[command(flatten)]
     span: SpanArgs,
-    /// Write it anew, also where it is kept from before
-    #[arg(long)]
-    refresh: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
     /// In quotes only, also where a language model is configured
-    #[arg(long, conflicts_with = "refresh")]
+    #[arg(long)]
     quotes: bool,
 }
 
@@ -53,7 +56,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         None => Span::week(latest_day(&journal, &now)?.unwrap_or_else(|| now.date())),
     };
     let instant = analysis::catch_up(context, &mut journal)?;
-    let summary = summary(&journal, instant.as_ref(), span, &now)?;
+    let mut summary = kept_or_new(context, args, &journal, instant.as_ref(), span, &now)?;
+    summary.closing_question = summary::closing_question(&journal, instant.as_ref(), span, &now)?;
     let opened = match args.quotes {
         true => None,
         false => language::open(context)?,
@@ -67,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
                 instant.as_ref(),
                 &span,
                 &now,
-                args.refresh,
+                args.cache.is_anew(),
                 &mut |done| progress.set(done as u64),
             );
             progress.finish();
@@ -94,6 +98,56 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         true => Exit::Interrupted,
         false => Exit::Success,
     })
+}
+
+/// The summary without its question: the kept one as long as the entries, and what is known of them, are the same.
+fn kept_or_new(
+    context: &Context,
+    args: &Args,
+    journal: &Journal,
+    instant: Option<&Instant>,
+    span: Span,
+    now: &ZonedDateTime,
+) -> anyhow::Result<Summary> {
+    let encoder = instant.map(Instant::encoder);
+    let cache = cache::open(context, journal, encoder)?;
+    let (sources, analysed) = summary::sources(journal, span, now)?;
+    let intent = format!("look back at {} to {}", span.from, span.to);
+    let request = Request {
+        task: Task::Summary,
+        intent: &intent,
+        context: Guards {
+            user: journal.uid().to_owned(),
+            model: instant.map_or("none", Instant::model).to_owned(),
+            prompt_version: env!("CARGO_PKG_VERSION").to_owned(),
+            parameters: format!(
+                "{span:?}, {analysed} analysed, {}",
+                now.time_zone().iana_name().unwrap_or("")
+            ),
+            language: "en".to_owned(),
+            sources,
+            ..Guards::default()
+        },
+    };
+    let mut made = None;
+    let served = cache.get_or_compute(
+        &request,
+        args.cache.mode(),
+        || -> anyhow::Result<Computed> {
+            let new = summary::without_question(journal, instant, span, now)?;
+            let json = serde_json::to_string(&new)?;
+            made = Some(new);
+            Ok(json.into())
+        },
+    )?;
+    match made {
+        Some(made) => Ok(made),
+        None => match serde_json::from_str(&served.answer) {
+            Ok(kept) => Ok(kept),
+            // Kept by a program that wrote it in another form.
+            Err(_) => Ok(summary::without_question(journal, instant, span, now)?),
+        },
+    }
 }
 
 /// What the model wrote: each sentence with its entries.

@@ -115,6 +115,67 @@ pub(crate) fn run<T: Serialize>(
     Ok(exit)
 }
 
+/// [`run`] for lines that are not of the form `{"text": …}`: `parse` reads each, `work` answers those that could be
+/// read, at most [`WINDOW_LINES`] at a time; nothing of the input is handed through.
+pub(crate) fn run_lines<T: Send + 'static, R: Serialize>(
+    input: impl Read + Send + 'static,
+    out: &Output,
+    parse: fn(&[u8]) -> Result<T, String>,
+    mut work: impl FnMut(&[T]) -> anyhow::Result<Vec<R>>,
+) -> anyhow::Result<Exit> {
+    let queue: Arc<Queue<Result<T, String>>> = Arc::new(Queue::new(AHEAD_BYTES));
+    let sender = Arc::clone(&queue);
+    std::thread::spawn(move || {
+        for line in lines::Lines::new(input) {
+            let size_bytes = 128 + line.as_ref().map_or(0, Vec::len);
+            if !sender.push(line.and_then(|bytes| parse(&bytes)), size_bytes) {
+                return;
+            }
+        }
+        sender.close();
+    });
+    let (mut exit, mut line) = (Exit::Success, 0);
+    while let Some(window) = queue.pop(WINDOW_LINES, WINDOW_BYTES) {
+        // Which lines could be read, then their contents without them.
+        let (mut good, mut refused) = (Vec::new(), Vec::new());
+        for record in window {
+            match record {
+                Ok(record) => {
+                    good.push(record);
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
+        }
+        let results = if good.is_empty() {
+            Vec::new()
+        } else {
+            work(&good)?
+        };
+        anyhow::ensure!(
+            results.len() == good.len(),
+            "{} results for {} lines",
+            results.len(),
+            good.len()
+        );
+        let mut results = results.iter();
+        for refused in &refused {
+            line += 1;
+            match refused {
+                None => {
+                    out.json_line(&results.next().expect("one result a line, as checked above"))?
+                }
+                Some(error) => {
+                    exit = Exit::Failed;
+                    let input = &Fields::default();
+                    out.json_line(&Refusal { error, line, input })?;
+                }
+            }
+        }
+    }
+    Ok(exit)
+}
+
 /// Reads until the end, an error of the input (which is one more refused line), or nobody listens.
 fn read_all(input: impl Read, queue: &Queue<Record>) {
     for (index, line) in lines::Lines::new(input).enumerate() {

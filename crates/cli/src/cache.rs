@@ -1,0 +1,144 @@
+//! The semantic cache as commands use it: opened over the journal, with the settings of `[cache]`.
+
+use std::sync::Arc;
+
+use assistant::cache::{
+    CacheOptions, JournalStore, MemoryStore, Mode, SemanticCache, Store, Thresholds,
+};
+use engine::encoder::Encoder;
+use jiff::SignedDuration;
+use journal::Journal;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// `[cache]` of config.toml.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CacheConfig {
+    /// Off: everything is computed, nothing is kept.
+    pub(crate) enabled: bool,
+    /// How long an answer serves.
+    pub(crate) ttl_minutes: u32,
+    /// Answers kept, at most.
+    pub(crate) max_entries: u32,
+    /// Megabytes kept, at most.
+    pub(crate) max_mb: f64,
+    /// The cosine from which on an answer serves where no judge is installed.
+    pub(crate) similarity: f64,
+    /// The cosine below which nothing is looked at.
+    pub(crate) candidate_similarity: f64,
+    /// The rate of false hits that is kept.
+    pub(crate) max_false_hits: f64,
+    /// The share of hits that is computed anew in idle time.
+    pub(crate) audit_share: f64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> CacheConfig {
+        let options = CacheOptions::default();
+        CacheConfig {
+            enabled: options.enabled,
+            ttl_minutes: 60,
+            max_entries: 100,
+            max_mb: 8.0,
+            similarity: 0.85,
+            candidate_similarity: f64::from(
+                (options.thresholds.candidate_similarity * 100.0).round(),
+            ) / 100.0,
+            max_false_hits: options.max_false_hits,
+            audit_share: 0.05,
+        }
+    }
+}
+
+impl CacheConfig {
+    /// The settings as the cache takes them.
+    pub(crate) fn options(&self) -> Result<CacheOptions, Failure> {
+        let shares = [
+            ("similarity", self.similarity),
+            ("candidate_similarity", self.candidate_similarity),
+            ("max_false_hits", self.max_false_hits),
+            ("audit_share", self.audit_share),
+        ];
+        if let Some((name, value)) = shares.iter().find(|(_, v)| !(0.0..=1.0).contains(v)) {
+            return Err(Failure::usage(format!(
+                "cache.{name} is {value}; it lies between 0 and 1"
+            )));
+        }
+        if !(0.0..=1e6).contains(&self.max_mb) {
+            return Err(Failure::usage(format!(
+                "cache.max_mb is {}; it lies between 0 and 1000000",
+                self.max_mb
+            )));
+        }
+        Ok(CacheOptions {
+            enabled: self.enabled,
+            ttl: SignedDuration::from_mins(i64::from(self.ttl_minutes)),
+            max_entries: self.max_entries as usize,
+            max_bytes: (self.max_mb * 1e6) as u64,
+            thresholds: Thresholds {
+                candidate_similarity: self.candidate_similarity as f32,
+                similarity: self.similarity as f32,
+            },
+            max_false_hits: self.max_false_hits,
+            ..CacheOptions::default()
+        })
+    }
+}
+
+/// What every command that can be answered from the cache understands.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct CacheArgs {
+    /// Work it out anew, and neither look into the cache nor keep the answer
+    #[arg(long, conflicts_with = "refresh")]
+    no_cache: bool,
+    /// Work it out anew, and keep the answer in place of the old one
+    #[arg(long)]
+    refresh: bool,
+}
+
+impl CacheArgs {
+    /// Whether what was kept before is passed over.
+    pub(crate) fn is_anew(self) -> bool {
+        self.no_cache || self.refresh
+    }
+
+    /// As the cache takes it.
+    pub(crate) fn mode(self) -> Mode {
+        match (self.no_cache, self.refresh) {
+            (true, _) => Mode::Off,
+            (_, true) => Mode::Refresh,
+            _ => Mode::Use,
+        }
+    }
+}
+
+/// Opens the cache over the answers in `journal`, or over memory where the journal can only be read. Shipped prompts are
+/// embedded the first time.
+pub(crate) fn open(
+    context: &Context,
+    journal: &Journal,
+    encoder: Option<&Encoder>,
+) -> anyhow::Result<SemanticCache> {
+    let store: Box<dyn Store> = if journal.is_read_only() {
+        Box::new(MemoryStore::default())
+    } else {
+        Box::new(JournalStore::new(journal.answers()?))
+    };
+    let options = context.config.cache.options()?;
+    let cache = SemanticCache::over(store, encoder, options)?;
+    // `COMPANION_NOW` holds for the cache too.
+    let now = context.now()?;
+    let fixed = std::env::var_os("COMPANION_NOW").is_some();
+    let begun = std::time::Instant::now();
+    let clock = move || {
+        if fixed {
+            return now.clone();
+        }
+        let passed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+        now.checked_add(passed).unwrap_or_else(|_| now.clone())
+    };
+    Ok(cache.with_clock(Arc::new(clock)))
+}

@@ -1,0 +1,166 @@
+//! `companion cache`, and the commands that it stands in front of, as a user runs them.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use serde_json::Value;
+use support::{Sandbox, names, rows};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn check_judges_meaning_line_by_line_and_touches_no_journal() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let input = "{\"a\":\"Summarise my week!\",\"b\":\"summarise my week\"}\n\
+        {\"a\":\"I can sleep\",\"b\":\"I can't sleep\"}\n\
+        nonsense\n\
+        {\"a\":\"summarise this week\",\"b\":\"summarise last week\"}\n\
+        {\"a\":\"how do I bake bread\",\"b\":\"the price of gold in 1923\"}\n\
+        {\"a\":\"x\"}\n";
+    let assert = sandbox
+        .companion()
+        .args(["cache", "check", "--jsonl", "-"])
+        .write_stdin(input)
+        .assert()
+        .code(1)
+        .stderr("");
+    let rows = rows(&String::from_utf8(assert.get_output().stdout.clone()).unwrap());
+    assert_eq!(rows.len(), 6);
+    assert_eq!(
+        (&rows[0]["served"], &rows[0]["refused_by"]),
+        (&true.into(), &Value::Null)
+    );
+    assert_eq!(
+        (&rows[1]["served"], &rows[1]["refused_by"]),
+        (&false.into(), &"negation".into())
+    );
+    assert!(rows[1]["similarity"].as_f64().unwrap() > 0.8 && rows[1]["judge"].is_null());
+    assert_eq!(
+        (&rows[2]["line"], rows[2]["error"].is_string()),
+        (&3.into(), true)
+    );
+    assert_eq!(rows[3]["refused_by"], "dates");
+    assert_eq!(rows[4]["refused_by"], "similarity");
+    assert_eq!(rows[5]["line"], 6);
+    assert_eq!(names(&sandbox.home()), ["models"], "no journal was made");
+}
+
+#[test]
+fn a_summary_is_kept_until_one_of_its_entries_is_edited() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    sandbox.ok(&[
+        "new",
+        "2026-11-24 20:00: By the river with Ana, and glad of it.",
+    ]);
+    sandbox.ok(&["new", "2026-11-25 20:00: Rain all day, and the roof leaks."]);
+    let sum_up = [
+        "summary",
+        "--from",
+        "2026-11-23",
+        "--to",
+        "2026-11-29",
+        "--json",
+    ];
+    let hits = || {
+        json(&sandbox.ok(&["cache", "stats", "--json"]))["exact"]
+            .as_u64()
+            .unwrap()
+    };
+    let first = json(&sandbox.ok(&sum_up));
+    assert_eq!(hits(), 0);
+    let again = json(&sandbox.ok(&sum_up));
+    assert_eq!(hits(), 1);
+    assert_eq!(first["lines"], again["lines"], "kept as it was made");
+    sandbox.ok(&[
+        "summary",
+        "--from",
+        "2026-11-23",
+        "--to",
+        "2026-11-29",
+        "--no-cache",
+    ]);
+    assert_eq!(hits(), 1);
+    let kept = json(&sandbox.ok(&["cache", "list", "--json"]));
+    assert_eq!(kept.as_array().unwrap().len(), 1);
+    let id = kept[0]["id"].to_string();
+    assert!(
+        sandbox
+            .ok(&["cache", "show", &id])
+            .contains("from entry 1, version 1")
+    );
+    sandbox.ok(&["edit", "1", "By the sea with Ana, and glad of it."]);
+    assert_eq!(
+        json(&sandbox.ok(&["cache", "list", "--json"])),
+        Value::Array(Vec::new())
+    );
+    let new = sandbox.ok(&sum_up);
+    assert!(new.contains("sea") && !new.contains("river"));
+    assert_eq!(hits(), 1);
+    sandbox.ok(&["cache", "clear", "--counts"]);
+    assert_eq!(hits(), 0);
+}
+
+#[test]
+fn a_wish_gets_another_question_each_time_and_explain_tells_why() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(
+            json(&sandbox.ok(&["prompt", "give me a gratitude prompt", "--json"]))["id"]
+                .to_string(),
+        );
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 4);
+    let stats = json(&sandbox.ok(&["cache", "stats", "--json"]));
+    assert_eq!(stats["shipped"], 4);
+    let explained = json(&sandbox.ok(&[
+        "cache",
+        "explain",
+        "don't give me a gratitude prompt",
+        "--json",
+    ]));
+    let first = &explained["candidates"][0];
+    assert_eq!(first["refused_by"], "negation");
+    assert!(first["similarity"].as_f64().unwrap() > 0.7);
+    assert!(
+        sandbox
+            .ok(&["cache", "warm"])
+            .contains("phrasings of common prompts are ready")
+    );
+    let missing = sandbox.fails(3, &["cache", "wrong", "99999"]);
+    assert!(missing.contains("no answer 99999 is kept"), "{missing}");
+}
+
+#[test]
+fn the_settings_of_the_cache_are_settings_like_others() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["config", "set", "cache.ttl_minutes", "5"]);
+    sandbox.ok(&["config", "set", "cache.similarity", "0.9"]);
+    assert_eq!(
+        sandbox.ok(&["config", "get", "cache.ttl_minutes"]).trim(),
+        "5"
+    );
+    let file = std::fs::read_to_string(sandbox.home().join("config.toml")).unwrap();
+    assert!(
+        file.contains("[cache]") && file.contains("ttl_minutes = 5"),
+        "{file}"
+    );
+    sandbox.ok(&["config", "unset", "cache.ttl_minutes"]);
+    assert_eq!(
+        sandbox.ok(&["config", "get", "cache.ttl_minutes"]).trim(),
+        "60"
+    );
+}
