@@ -64,6 +64,9 @@ const CRISIS: &[&str] = &[
 /// Whether a request sounds like someone in danger. It says yes too often rather than too seldom; all that costs is a
 /// new answer.
 pub fn is_crisis(intent: &str) -> bool {
+    if crate::care::speaks_of_danger(intent, None, None) {
+        return true;
+    }
     let plain = format!(" {} ", super::decide::normalised(intent));
     CRISIS
         .iter()

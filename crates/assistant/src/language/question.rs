@@ -48,6 +48,19 @@ pub struct Asked {
     pub usage: Usage,
 }
 
+impl Asked {
+    /// A question that no language model had to do with.
+    pub fn instant(prompt: Prompt) -> Asked {
+        Asked {
+            prompt,
+            tier: Tier::Instant,
+            made_by: None,
+            notes: Vec::new(),
+            usage: Usage::default(),
+        }
+    }
+}
+
 /// A question for a text that is not finished.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Continuation {
@@ -106,13 +119,7 @@ pub fn today(
         }
     }
     let bank = prompt::choose(journal, instant, now, seed)?;
-    let mut asked = Asked {
-        prompt: bank,
-        tier: Tier::Instant,
-        made_by: None,
-        notes: Vec::new(),
-        usage: Usage::default(),
-    };
+    let mut asked = Asked::instant(bank);
     let Some(language) = language else {
         return Ok(asked);
     };
