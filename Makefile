@@ -64,7 +64,7 @@ SHAPE ?= qwen2.5-1.5b
 .PHONY: benchmark-peers-decoder
 benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTorch and llama.cpp, at SHAPE
 	@export PATH="$$(dirname "$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))"):$(TARGET)/peers/packages/bin:$$PATH"; \
-	PYTHON='$(PYTHON)' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
+	PYTHON="$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))" PYTHONPATH='$(TARGET)/peers/packages' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
 	for type in Q8_0 Q4_0 Q4_K_M; do \
 	  test -e '$(LLAMA)/$(SHAPE)-'$$type.gguf || $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
 	done; \
