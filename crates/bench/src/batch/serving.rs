@@ -310,7 +310,11 @@ impl Bench {
             })
             .map_err(|_| Error::WrongAnswer("batch"))?;
         heard.recv().map_err(|_| Error::WrongAnswer("batch"))?;
-        Ok(prompt.len() - ticket.found())
+        let computed = prompt.len() - ticket.found();
+        match ticket.wait() {
+            End::Done => Ok(computed),
+            _ => Err(Error::WrongAnswer("batch")),
+        }
     }
 
     fn ahead(&self, instructions: &[u32], random: &mut Random, words: usize) -> Result<Ahead> {
@@ -365,6 +369,9 @@ impl Bench {
                 return Err(Error::WrongAnswer("batch"));
             }
             computed.push(asked.len() - ticket.found());
+            if ticket.wait() != End::Done {
+                return Err(Error::WrongAnswer("batch"));
+            }
         }
         Ok(computed.iter().sum::<usize>() as f64 / computed[0] as f64)
     }

@@ -40,6 +40,12 @@ impl ScoreLabels {
         }
     }
 
+    /// Tokens beyond the prompt that are read in all.
+    pub fn reads(&self) -> usize {
+        // Each beginning continues another, or the prompt, by one.
+        self.beginnings.len()
+    }
+
     /// Tokens beyond the prompt that it needs at any time.
     pub fn reply(&self) -> usize {
         self.beginnings.iter().map(Vec::len).max().unwrap_or(0)

@@ -146,6 +146,8 @@ impl<M: Model> Worker<'_, M> {
 
     fn end(&mut self, id: RequestId, end: End) {
         if let Some(own) = self.own.remove(&id) {
+            // Whoever hears of the end finds the sequence's pages in the cache, and its room free.
+            drop(own.what);
             // Nobody may listen any more.
             let _ = own.end.send(end);
         }
