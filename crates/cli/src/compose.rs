@@ -30,11 +30,12 @@ enum Choice {
     Drop,
 }
 
-/// Lets the person write. The caller has made sure that one sits there.
+/// Lets the person write; `on_line` hears the text after each line. The caller has made sure that one sits there.
 pub(crate) fn compose(
     journal: &mut Journal,
     now: &ZonedDateTime,
     out: &Output,
+    on_line: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Composed> {
     let mut editor = line_editor()?;
     let mut lines: Vec<String> = Vec::new();
@@ -53,13 +54,14 @@ pub(crate) fn compose(
         }
     }
     out.note(Line::new().dim(messages::HOW_TO_WRITE));
-    write_lines(journal, &mut editor, lines)
+    write_lines(journal, &mut editor, lines, on_line)
 }
 
 fn write_lines(
     journal: &mut Journal,
     editor: &mut Editor<(), MemHistory>,
     mut lines: Vec<String>,
+    on_line: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Composed> {
     loop {
         match editor.readline("> ") {
@@ -70,7 +72,9 @@ fn write_lines(
                     return Ok(finished(&lines));
                 }
                 lines.push(line);
-                journal.save_draft(DRAFT, &lines.join("\n"))?;
+                let text = lines.join("\n");
+                journal.save_draft(DRAFT, &text)?;
+                on_line(&text);
             }
             Err(ReadlineError::Eof) => return Ok(finished(&lines)),
             Err(ReadlineError::Interrupted) => return Ok(Composed::Left),

@@ -1,8 +1,10 @@
 //! `config.toml`: the few things a person may want to set once.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use engine::batch::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::CacheConfig;
@@ -27,6 +29,38 @@ pub(crate) struct Config {
     pub(crate) language: LanguageConfig,
     /// The semantic cache.
     pub(crate) cache: CacheConfig,
+    /// How many texts share the language model's steps.
+    pub(crate) batch: BatchConfig,
+}
+
+/// `[batch]` of config.toml.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BatchConfig {
+    /// Texts that are worked on at once.
+    pub(crate) max_size: usize,
+    /// How long bulk work waits for company, in milliseconds. What somebody waits for never does.
+    pub(crate) timeout_ms: u64,
+}
+
+impl Default for BatchConfig {
+    fn default() -> BatchConfig {
+        BatchConfig {
+            max_size: 8,
+            timeout_ms: 100,
+        }
+    }
+}
+
+impl BatchConfig {
+    /// The scheduler's limits.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_size: self.max_size.clamp(1, 64),
+            gather: Duration::from_millis(self.timeout_ms),
+            ..Limits::default()
+        }
+    }
 }
 
 impl Default for Config {
@@ -39,6 +73,7 @@ impl Default for Config {
             care_language: String::new(),
             language: LanguageConfig::default(),
             cache: CacheConfig::default(),
+            batch: BatchConfig::default(),
         }
     }
 }

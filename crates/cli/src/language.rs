@@ -72,7 +72,7 @@ pub(crate) fn open(context: &Context) -> anyhow::Result<Option<Opened>> {
         .into());
     }
     let prompts = read_prompts(context)?;
-    let model = model(&dir)?;
+    let model = model(context, &dir)?;
     let stop = Arc::new(AtomicBool::new(false));
     let phase = interrupt::noted(&stop)?;
     Ok(Some(Opened {
@@ -81,6 +81,14 @@ pub(crate) fn open(context: &Context) -> anyhow::Result<Option<Opened>> {
         stop,
         _phase: phase,
     }))
+}
+
+/// The folder of the configured model, if there is one.
+pub(crate) fn folder(context: &Context) -> Option<std::path::PathBuf> {
+    let name = context.config.language.model.as_str();
+    let is_name = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+    let dir = context.models_dir().join(name);
+    (is_name && dir.is_dir()).then_some(dir)
 }
 
 /// Today's question, where the configured model has worked it out ahead of time. No model is opened.
@@ -147,8 +155,8 @@ fn tokens(count: usize) -> String {
     }
 }
 
-fn model(dir: &std::path::Path) -> anyhow::Result<Box<dyn LanguageModel>> {
-    let model = DecoderModel::open(dir)
+fn model(context: &Context, dir: &std::path::Path) -> anyhow::Result<Box<dyn LanguageModel>> {
+    let model = DecoderModel::open_with(dir, context.config.batch.limits())
         .with_context(|| format!("cannot open the language model in {}", dir.display()))?;
     Ok(Box::new(model))
 }

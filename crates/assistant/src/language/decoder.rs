@@ -1,24 +1,40 @@
-//! A decoder of the engine as the language tier's model.
+//! A decoder of the engine as the language tier's model, behind the engine's worker: whatever asks at the same time
+//! shares its steps.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
+use engine::batch::{
+    Batcher, Class, Driver, End, Limits, ReadAhead, ScoreLabels, Text, Ticket, WriteReply,
+};
 use engine::chat::{ChatTemplate, Message};
 use engine::decoder::{Decoder, DecoderOptions};
-use engine::generate::{self, GenerateOptions, Sampling, Schema, SchemaCompiler, Vocabulary};
-use engine::score::score_labels;
+use engine::generate::{
+    self, GenerateOptions, Generation, Sampling, Schema, SchemaCompiler, Vocabulary,
+};
 use engine::tokenizer::DecoderTokenizer;
 
 use super::{Bounds, Chat, Finish, LanguageModel, ModelError, Reply, Role, Usage};
+
+/// How often somebody who waits for a first word is asked whether they still do.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// What may follow a text that is being written, to find which of its tokens stay whatever does.
+const PROBES: [&str; 2] = [" And", "\n"];
 
 /// A decoder with its tokenizer and chat template. What prompts have in common is found again by the decoder's own
 /// cache of prefixes, page by page.
 pub struct DecoderModel {
     decoder: Decoder,
-    words: Words,
+    batcher: Batcher,
+    /// Whom its requests go before.
+    class: Class,
+    /// The entry that is being written, as far as it was handed over.
+    ahead: Mutex<ReadAhead>,
+    words: Arc<Words>,
     /// None: the model never saw a template, and continues a text.
     template: Option<ChatTemplate>,
     /// Tokens that end a reply.
@@ -39,6 +55,11 @@ impl std::fmt::Debug for DecoderModel {
 impl DecoderModel {
     /// Opens the model in the folder `dir`. One without a tokenizer is refused: it can be measured, not talked to.
     pub fn open(dir: &Path) -> engine::Result<Self> {
+        Self::open_with(dir, Limits::default())
+    }
+
+    /// The same, with other limits of its worker.
+    pub fn open_with(dir: &Path, limits: Limits) -> engine::Result<Self> {
         let tokenizer = DecoderTokenizer::open(dir)?;
         let decoder = Decoder::open(dir, &DecoderOptions::default())?;
         let mut ends = decoder.config().eos_token_ids.clone();
@@ -46,9 +67,15 @@ impl DecoderModel {
         let turn = ["<|im_end|>", "<|eot_id|>"].map(|mark| tokenizer.token_id(mark));
         ends.extend(turn.into_iter().flatten());
         ends.dedup();
+        let batcher = Batcher::start(decoder.clone(), limits).map_err(|error| {
+            engine::Error::Unsupported(format!("no thread to work on: {error}"))
+        })?;
         Ok(Self {
             template: ChatTemplate::open(dir)?,
-            words: Words(tokenizer),
+            words: Arc::new(Words(tokenizer)),
+            batcher,
+            class: Class::Interactive,
+            ahead: Mutex::default(),
             decoder,
             ends,
             compiler: Mutex::default(),
@@ -59,6 +86,50 @@ impl DecoderModel {
     /// The decoder.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// Its worker, for chores beside the model.
+    pub fn batcher(&self) -> &Batcher {
+        &self.batcher
+    }
+
+    /// The same model, whose requests are of another class from now on.
+    #[must_use]
+    pub fn of_class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// Reads what `chat_of` makes of a text that is being written, up to where more of it could change a token, at typing
+    /// priority. Gives at once; the text is handed over again whenever a sentence or a line of it is finished.
+    pub fn read_ahead(&self, chat_of: &dyn Fn(&str) -> Chat, text: &str) -> Result<(), ModelError> {
+        let mut tokens = self.tokens(&chat_of(text)).map_err(engine_error)?;
+        for probe in PROBES {
+            let longer = self.tokens(&chat_of(&format!("{text}{probe}")));
+            let longer = longer.map_err(engine_error)?;
+            let common = tokens.iter().zip(&longer).take_while(|(a, b)| a == b);
+            let common = common.count();
+            tokens.truncate(common);
+        }
+        self.too_long(tokens.len(), 0)?;
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.grow(&self.batcher, &tokens).map_err(refused)
+    }
+
+    fn submit(
+        &self,
+        prompt: Vec<u32>,
+        reply: usize,
+        driver: Box<dyn Driver>,
+    ) -> Result<Ticket, ModelError> {
+        let text = Text {
+            class: self.class,
+            prompt,
+            reply,
+            driver: Some(driver),
+            timeout: None,
+        };
+        self.batcher.submit(text).map_err(refused)
     }
 
     fn tokens(&self, chat: &Chat) -> engine::Result<Vec<u32>> {
@@ -100,7 +171,7 @@ impl DecoderModel {
                 let end = self.ends.first().copied().ok_or_else(|| {
                     engine::Error::Unsupported("the model names no token that ends a text".into())
                 })?;
-                Arc::clone(compiler.insert(SchemaCompiler::new(&self.words, logits, end)?))
+                Arc::clone(compiler.insert(SchemaCompiler::new(&*self.words, logits, end)?))
             }
         };
         let compiled = compiler.compile(schema)?;
@@ -132,6 +203,18 @@ impl Vocabulary for Words {
     fn is_special(&self, id: u32) -> bool {
         self.0.is_special(id)
     }
+}
+
+fn refused(error: engine::batch::Refused) -> ModelError {
+    ModelError::Engine(error.to_string())
+}
+
+/// Why a request that sent nothing more has ended.
+fn ended(ticket: &Ticket) -> ModelError {
+    ModelError::Engine(match ticket.wait_for(Duration::MAX) {
+        Some(End::Failed(reason)) => reason,
+        _ => "it was stopped".to_owned(),
+    })
 }
 
 fn engine_error(error: engine::Error) -> ModelError {
@@ -172,32 +255,51 @@ impl LanguageModel for DecoderModel {
             end_tokens: self.ends.clone(),
             schema: schema.transpose().map_err(engine_error)?,
         };
-        let cancel = AtomicBool::new(false);
-        let reply = generate::generate(
-            &self.decoder,
-            &self.words,
-            &prompt,
-            options,
-            &cancel,
-            &mut |text| {
-                if on_text(text).is_break() {
-                    cancel.store(true, Ordering::Relaxed);
+        let generation = Generation::new(options, &prompt).map_err(engine_error)?;
+        let (to, heard) = mpsc::channel();
+        let words: Arc<dyn Vocabulary> = Arc::<Words>::clone(&self.words);
+        let driver = Box::new(WriteReply::new(generation, words, to));
+        let length = prompt.len();
+        let ticket = self.submit(prompt, bounds.max_tokens, driver)?;
+        let (mut text, mut generated) = (String::new(), 0);
+        let finish = loop {
+            let (piece, finish) = match heard.recv_timeout(GLANCE) {
+                Ok(step) => {
+                    let step = step.map_err(engine_error)?;
+                    generated += 1;
+                    (step.text, step.finish)
                 }
-            },
-        )
-        .map_err(engine_error)?;
+                // Whoever waits may have given up meanwhile.
+                Err(mpsc::RecvTimeoutError::Timeout) => (String::new(), None),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(ended(&ticket)),
+            };
+            text.push_str(&piece);
+            let flow = on_text(&piece);
+            if let Some(finish) = finish {
+                break match finish {
+                    generate::Finish::End | generate::Finish::StopString => Finish::Stop,
+                    generate::Finish::MaxTokens => Finish::Length,
+                    generate::Finish::Cancelled => Finish::Cancelled,
+                };
+            }
+            if flow.is_break() {
+                ticket.cancel();
+                break Finish::Cancelled;
+            }
+        };
+        let reused = ticket.found();
+        if finish != Finish::Cancelled {
+            // It has ended; when that is heard, what it read can be found by others.
+            let _ = ticket.wait();
+        }
         Ok(Reply {
-            text: reply.text,
-            finish: match reply.finish {
-                generate::Finish::End | generate::Finish::StopString => Finish::Stop,
-                generate::Finish::MaxTokens => Finish::Length,
-                generate::Finish::Cancelled => Finish::Cancelled,
-            },
+            text,
+            finish,
             usage: Usage {
                 calls: 1,
-                prompt: prompt.len() - reply.cached_tokens,
-                reused: reply.cached_tokens,
-                generated: reply.tokens.len(),
+                prompt: length - reused,
+                reused,
+                generated,
             },
         })
     }
@@ -207,20 +309,27 @@ impl LanguageModel for DecoderModel {
         let labels: Vec<Vec<u32>> = labels.iter().map(|l| self.words.0.encode(l)).collect();
         let longest = labels.iter().map(Vec::len).max().unwrap_or(0);
         self.too_long(prompt.len(), longest)?;
-        let mut sequence = self.decoder.start(&prompt).map_err(engine_error)?;
-        let reused = sequence.len();
-        let slices: Vec<&[u32]> = labels.iter().map(Vec::as_slice).collect();
-        let scores = score_labels(&self.decoder, &mut sequence, &prompt[reused..], &slices)
-            .map_err(engine_error)?;
-        // The tokens of a label after its first are read to be scored.
-        let read: usize = labels.iter().map(|l| l.len() - 1).sum();
+        let (to, heard) = mpsc::channel();
+        let driver = ScoreLabels::new(labels, to);
+        let (length, read) = (prompt.len(), driver.reads());
+        let ticket = self.submit(prompt, driver.reply(), Box::new(driver))?;
+        let Ok(logs) = heard.recv() else {
+            return Err(ended(&ticket));
+        };
+        let reused = ticket.found();
+        // It has ended; when that is heard, what it read can be found by others.
+        let _ = ticket.wait();
+        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let shares: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
+        let all: f64 = shares.iter().sum();
+        let shares = shares.iter().map(|share| (share / all) as f32).collect();
         let usage = Usage {
             calls: 1,
-            prompt: prompt.len() - reused + read,
+            // The tokens of a label after its first are read to be scored.
+            prompt: length - reused + read,
             reused,
             generated: 0,
         };
-        let shares = scores.shares.iter().map(|p| *p as f32).collect();
         Ok((shares, usage))
     }
 }

@@ -8,13 +8,14 @@
 
 use std::ops::Range;
 
+use jiff::ZonedDateTime;
 use journal::{Analysis, Entry, EntryId, Journal, Sentiment, ThemeScore, Written};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{self, Kind, Mention};
 use super::plan::{self, Plan};
-use super::prompts::{Filled, Slot};
-use super::{Failed, Language, Tier, Usage, cite, structured};
+use super::prompts::{Filled, PromptError, Prompts, Slot};
+use super::{Chat, Failed, Language, ModelError, Tier, Usage, cite, structured};
 use crate::{Instant, Result, THEMES, style};
 
 /// The name under which readings are kept.
@@ -194,7 +195,7 @@ fn fresh(
 ) -> Result<Reading> {
     let mut reading = instant_reading(journal, instant, entry)?;
     let prompt = language.prompt(TASK);
-    let fill = |text: &str| prompt.fill(&slots(entry, text));
+    let fill = |text: &str| prompt.fill(&slots(entry.id, &entry.when, text));
     let room = plan::room(
         language.model,
         &fill("").chat(Some("mentions")),
@@ -232,13 +233,70 @@ fn fresh(
     Ok(reading)
 }
 
-fn slots<'a>(entry: &Entry, text: &'a str) -> [(&'static str, Slot<'a>); 2] {
-    let day = entry.when.strftime("%Y-%m-%d").to_string();
+fn slots<'a>(id: EntryId, when: &ZonedDateTime, text: &'a str) -> [(&'static str, Slot<'a>); 2] {
+    let day = when.strftime("%Y-%m-%d").to_string();
     let themes = THEMES.map(str::to_owned).to_vec();
     [
-        ("entries", Slot::Entries(vec![(entry.id, day, text.into())])),
+        ("entries", Slot::Entries(vec![(id, day, text.into())])),
         ("themes", Slot::List(themes)),
     ]
+}
+
+/// What the reading of an entry will begin with that is being written: `text` is what there is of it, `id` what it will
+/// be called. For [`DecoderModel::read_ahead`](super::DecoderModel::read_ahead).
+pub fn opening(
+    prompts: &Prompts,
+    id: EntryId,
+    when: &ZonedDateTime,
+    text: &str,
+) -> std::result::Result<Chat, PromptError> {
+    let filled = prompts.get(TASK)?.fill(&slots(id, when, text));
+    Ok(filled.chat(Some("feeling")))
+}
+
+/// Feeling and themes by the model's labels, and nothing that has to be written: what can be said at once when an
+/// entry is saved. Only of an entry that is read in one part.
+pub fn labels(language: &Language<'_>, entry: &Entry) -> std::result::Result<Labels, ModelError> {
+    let prompt = language.prompt(TASK);
+    let filled = prompt.fill(&slots(entry.id, &entry.when, &entry.text));
+    let model = language.model;
+    let sentiments = LABELS.map(Sentiment::as_str);
+    let (feeling, mut usage) = model.score(&filled.chat(Some("feeling")), &sentiments)?;
+    let (themes, more) = model.score(&filled.chat(Some("theme")), &THEMES)?;
+    usage += more;
+    if !sound(&feeling, LABELS.len()) || !sound(&themes, THEMES.len()) {
+        return Err(ModelError::Engine(
+            "its probabilities are no numbers".to_owned(),
+        ));
+    }
+    Ok(Labels {
+        feeling: [feeling[0], feeling[1], feeling[2]],
+        themes,
+        usage,
+    })
+}
+
+/// What [`labels`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// Probabilities of positive, neutral and negative.
+    pub feeling: [f32; 3],
+    /// Of the themes, in the order of [`THEMES`].
+    pub themes: Vec<f32>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+impl Labels {
+    /// The likeliest sentiment with its probability.
+    pub fn sentiment(&self) -> (Sentiment, f32) {
+        likeliest(self.feeling)
+    }
+}
+
+fn likeliest(p: [f32; 3]) -> (Sentiment, f32) {
+    let best = (0..3).fold(0, |best, i| if p[i] > p[best] { i } else { best });
+    (LABELS[best], p[best])
 }
 
 /// What the parts of an entry said, to be put together.
@@ -327,7 +385,9 @@ impl Parts {
             return self.summaries.first().cloned();
         }
         let together = self.summaries.join(" ");
-        let filled = language.prompt(TASK).fill(&slots(entry, &together));
+        let filled = language
+            .prompt(TASK)
+            .fill(&slots(entry.id, &entry.when, &together));
         let whole = 0..entry.text.len();
         match summary(language, &filled, entry, &whole, &mut reading.usage) {
             Ok(text) => Some(text),
@@ -442,9 +502,7 @@ impl Reading {
 
     /// The likeliest label with its probability.
     pub fn label(&self) -> Option<(Sentiment, f32)> {
-        let p = self.feeling?;
-        let best = (0..3).fold(0, |best, i| if p[i] > p[best] { i } else { best });
-        Some((LABELS[best], p[best]))
+        self.feeling.map(likeliest)
     }
 
     /// What holds of `heads` after the model's word, by the rule of this module.

@@ -106,6 +106,14 @@ const KEYS: &[Key] = &[
         name: "cache.audit_share",
         help: "the share of hits that is worked out anew in idle time, to check them",
     },
+    Key {
+        name: "batch.max_size",
+        help: "texts that the language model works on at once",
+    },
+    Key {
+        name: "batch.timeout_ms",
+        help: "how long bulk work waits for company, in milliseconds; what somebody waits for never does",
+    },
 ];
 
 /// A row of `config list --json`.

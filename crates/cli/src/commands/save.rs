@@ -74,6 +74,13 @@ pub(crate) struct Saved {
     no_analysis: bool,
 }
 
+impl Saved {
+    /// The entry.
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+}
+
 /// Saves `text`, says so, and only then looks for a model.
 pub(crate) fn save(
     context: &Context,

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use journal::Journal;
 
+use crate::ahead::Ahead;
 use crate::commands::save::{self, Options, Saved};
 use crate::compose::{self, Composed};
 use crate::context::Context;
@@ -80,8 +81,25 @@ pub(crate) fn write(
         };
         return save::tell(context, journal, &saved);
     }
-    match compose::compose(journal, &context.now()?, &context.out)? {
-        Composed::Text(text) => save_written(context, journal, &text, options),
+    let now = context.now()?;
+    let ahead = match options.no_analysis {
+        true => None,
+        false => Ahead::begin(context, journal, &now),
+    };
+    let mut on_line = |text: &str| ahead.iter().for_each(|ahead| ahead.wrote(text));
+    match compose::compose(journal, &now, &context.out, &mut on_line)? {
+        Composed::Text(text) => {
+            let saved = keep_written(context, journal, &text, options)?;
+            let exit = save::tell(context, journal, &saved)?;
+            if let Some(labels) = ahead.and_then(|ahead| ahead.labels(saved.entry())) {
+                let (sentiment, p) = labels.sentiment();
+                context.out.note(format!(
+                    "  the language model reads it as {sentiment} ({:.0} %)",
+                    p * 100.0
+                ));
+            }
+            Ok(exit)
+        }
         Composed::Left if journal.draft(compose::DRAFT)?.is_some() => {
             context.out.note(messages::DRAFT_KEPT);
             Ok(Exit::Success)
