@@ -57,8 +57,8 @@ fn measure(instant: &Instant, classifier: &Classifier, file: &Path) {
         for (row, analysed) in group.iter().zip(analysed) {
             let count = &mut counts[usize::from(row.care)];
             count[0] += 1;
-            count[1] += usize::from(speaks_of_danger(&row.text, None, None));
-            let both = speaks_of_danger(&row.text, Some(classifier), Some(&analysed.vectors));
+            count[1] += usize::from(speaks_of_danger(&row.text, None));
+            let both = speaks_of_danger(&row.text, Some((classifier, &analysed)));
             count[2] += usize::from(both);
             if both != row.care && std::env::var_os("SHOW").is_some() {
                 println!(

@@ -23,7 +23,7 @@ impl Read {
     pub(crate) fn without_model(entry: &Entry) -> Read {
         Read {
             analysis: None,
-            danger: care::speaks_of_danger(&entry.text, None, None),
+            danger: care::speaks_of_danger(&entry.text, None),
         }
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn analyse_entry(
         return Ok(Read::without_model(entry));
     };
     let classifier = care::Classifier::committed(instant.encoder())?;
-    let danger = care::speaks_of_danger(&entry.text, classifier.as_ref(), Some(&analysed.vectors));
+    let danger = care::speaks_of_danger(&entry.text, classifier.as_ref().map(|c| (c, &analysed)));
     journal.save_analysis(&[(
         entry.id,
         entry.version,

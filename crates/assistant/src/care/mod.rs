@@ -3,42 +3,44 @@
 //!
 //! Two things notice. Rules: phrases that say it outright, in English; some of them need a second opinion, because people
 //! also cut themselves on tin openers. And a classifier: one linear map over the sentence vectors that search needs
-//! anyway, for what is said without any of the phrases. Each alone misses much; `docs/accuracy.md` says how much.
+//! anyway, asked about those phrases, and about sentences with a word that hints at it in an entry that feels bad.
+//! Together they still miss much; `docs/accuracy.md` says how much.
 
 mod card;
 mod classifier;
 mod rules;
 
-use journal::Vectors;
+use std::ops::Range;
+
+use journal::Sentiment;
 
 pub use card::{Card, Line, card};
 pub use classifier::Classifier;
 
+use crate::Analysed;
 use rules::Strength;
 
-/// True where `text` speaks of danger to the writer. `vectors` are its embeddings by the encoder that `classifier` serves;
-/// without them, or without a classifier for that encoder, only phrases that need no second opinion count.
-pub fn speaks_of_danger(
-    text: &str,
-    classifier: Option<&Classifier>,
-    vectors: Option<&Vectors>,
-) -> bool {
+/// True where `text` speaks of danger to the writer. `read` is what the encoder and the reader made of it, by an encoder that
+/// `classifier` serves; without it only phrases that need no second opinion count.
+pub fn speaks_of_danger(text: &str, read: Option<(&Classifier, &Analysed)>) -> bool {
     let spans = crate::sentences(text);
-    let strongest = spans
-        .iter()
-        .filter_map(|s| rules::strength(&text[s.clone()]))
-        .max();
-    if strongest == Some(Strength::Certain) {
+    let strength = |s: &Range<usize>| rules::strength(&text[s.clone()]);
+    if spans.iter().any(|s| strength(s) == Some(Strength::Certain)) {
         return true;
     }
-    let Some((classifier, vectors)) = classifier.zip(vectors) else {
+    let Some((classifier, read)) = read else {
         return false;
     };
-    let loudest = std::iter::once(&vectors.entry)
-        .chain(vectors.sentences.iter().map(|(_, v)| v))
-        .map(|v| classifier.score(v))
-        .fold(f32::NEG_INFINITY, f32::max);
-    classifier.notices(loudest, strongest.is_some())
+    // Without a phrase, only an entry that feels bad is looked at: it halves the mistakes.
+    let feels_bad = read.analysis.sentiment == Sentiment::Negative;
+    read.vectors.sentences.iter().any(|(span, vector)| {
+        let Some(sentence) = text.get(span.clone()) else {
+            return false;
+        };
+        let phrase = rules::strength(sentence).is_some();
+        (phrase || feels_bad && rules::hints(sentence))
+            && classifier.notices(classifier.score(vector), phrase)
+    })
 }
 
 #[cfg(test)]
@@ -49,14 +51,9 @@ mod tests {
     fn without_a_model_only_the_certain_phrases_count() {
         assert!(speaks_of_danger(
             "Rain. I don\u{2019}t want to be alive any more.",
-            None,
             None
         ));
-        assert!(!speaks_of_danger(
-            "Cut myself on the tin opener.",
-            None,
-            None
-        ));
-        assert!(!speaks_of_danger("", None, None));
+        assert!(!speaks_of_danger("Cut myself on the tin opener.", None));
+        assert!(!speaks_of_danger("", None));
     }
 }

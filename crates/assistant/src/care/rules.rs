@@ -116,6 +116,33 @@ const RULES: &[Rule] = &[
     ("came into my room", Possible, &[]),
 ];
 
+/// Words without which the classifier is not asked: most sentences have none, and its mistakes are among those. The same
+/// list is in `tools/train/care.py`, which sets the cut.
+#[rustfmt::skip]
+const HINTS: &[&str] = &[
+    "afraid", "alive", "arm", "balcony", "beg", "begged", "belt", "better", "blade", "body", "bottle", "bridge",
+    "bruise", "bruises", "burden", "burned", "burnt", "choked", "cut", "cuts", "cutting", "dead", "death", "die",
+    "died", "disappear", "dying", "edge", "end", "ended", "ending", "ends", "exist", "existing", "fear", "flinch",
+    "frightened", "gone", "goodbye", "grabbed", "gun", "harm", "head", "hit", "hits", "hitting", "hurt", "hurting",
+    "hurts", "kicked", "kill", "killed", "killing", "knife", "legs", "letters", "life", "live", "living", "locked",
+    "lorry", "no", "nothing", "over", "overdose", "pill", "pills", "plan", "platform", "point", "punched", "purpose",
+    "pushed", "razor", "reason", "ribs", "river", "roof", "rope", "safe", "scar", "scared", "scars", "slapped",
+    "stop", "stopped", "suicidal", "suicide", "tablets", "threat", "threatened", "threatens", "threw", "train",
+    "unsafe", "voice", "wake", "will", "without",
+];
+/// The writer, somewhere in the sentence.
+const SELF: &[&str] = &["i", "id", "ill", "im", "ive", "me", "mine", "my", "myself"];
+
+/// Whether a sentence has a word for which the classifier is asked, and somebody who says I.
+pub(super) fn hints(sentence: &str) -> bool {
+    let (mut hint, mut own) = (false, false);
+    for word in words::folded(sentence) {
+        hint |= HINTS.binary_search(&word.as_str()).is_ok();
+        own |= SELF.contains(&word.as_str());
+    }
+    hint && own
+}
+
 /// How strongly the phrases of one sentence speak of danger; nothing where there are none.
 pub(super) fn strength(sentence: &str) -> Option<Strength> {
     let folded = format!(
@@ -155,6 +182,13 @@ mod tests {
         ] {
             assert_eq!(strength(sentence), Some(Certain), "{sentence}");
         }
+    }
+
+    #[test]
+    fn the_hints_are_sorted_for_the_binary_search() {
+        assert!(HINTS.is_sorted());
+        assert!(hints("It would be so easy to end it, I thought."));
+        assert!(!hints("The cat slept.") && !hints("The river is high."));
     }
 
     #[test]

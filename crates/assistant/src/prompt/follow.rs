@@ -48,8 +48,7 @@ pub(super) struct Passage {
 /// card when it is saved; no clever question ever quotes it.
 pub(super) fn passages(state: &State) -> Vec<Passage> {
     let fresh = (0..state.entries.len()).filter(|i| {
-        state.freshness(*i) >= STALE
-            && !care::speaks_of_danger(&state.entries[*i].entry.text, None, None)
+        state.freshness(*i) >= STALE && !care::speaks_of_danger(&state.entries[*i].entry.text, None)
     });
     let of_entry = |entry: usize| {
         let read = &state.entries[entry];
