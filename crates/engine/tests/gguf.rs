@@ -62,7 +62,7 @@ fn the_networks_sizes_are_rebuilt_as_a_config() {
         "hidden_size": 256, "head_dim": 64, "num_hidden_layers": 2, "intermediate_size": 256,
         "max_position_embeddings": 512, "num_attention_heads": 4, "num_key_value_heads": 2,
         "rms_norm_eps": 1e-6, "rope_theta": 1_000_000.0, "vocab_size": 8,
-        "tie_word_embeddings": true, "attention_bias": false,
+        "tie_word_embeddings": true,
     });
     assert_eq!(found, expected);
     let found = config("llama.gguf");

@@ -33,9 +33,11 @@ use crate::generate::SchemaCompiler;
 use crate::kv_cache::KvCache;
 use crate::model::qwen2::{self, Logits, Part, Qwen2};
 use crate::pool::{self, Pool, Team};
-use crate::store::{COMPILED_TOKENIZER, MANIFEST, TOKENIZER, WEIGHTS};
+use crate::store::{
+    COMPILED_TOKENIZER, CONFIG, GGUF_WEIGHTS, MANIFEST, TOKENIZER, WEIGHTS, WEIGHTS_INDEX,
+};
 use crate::tokenizer::DecoderTokenizer;
-use crate::weights::Weights;
+use crate::weights::{Dtype, Source, TensorInfo, Weights};
 use crate::{Error, Result};
 
 /// How a decoder runs. The default asks the environment, then the machine.
@@ -348,9 +350,13 @@ impl Decoder {
     }
 }
 
-/// The network in the folder `dir`.
+/// The network in the folder `dir`: mapped where it is quantized or f32 in one file, else read into memory as f32.
 fn load(dir: &Path, exact: bool) -> Result<Qwen2> {
     let path = dir.join(WEIGHTS);
+    if !is_mapped(dir)? {
+        let source = Source::open(dir)?;
+        return Qwen2::load_source(&source, &config_of(dir, &source)?, exact);
+    }
     let weights = match dir.join(MANIFEST).is_file() {
         true => Weights::open_installed(&path)?,
         false => Weights::open(&path)?,
@@ -360,9 +366,38 @@ fn load(dir: &Path, exact: bool) -> Result<Qwen2> {
     Qwen2::load(&weights, &config, exact).map_err(|source| Error::Weights { path, source })
 }
 
-/// Whether the files in `dir` make a working decoder.
+/// Whether the weights in `dir` can be computed with as they lie.
+fn is_mapped(dir: &Path) -> Result<bool> {
+    let path = dir.join(WEIGHTS);
+    // Where there is no weight file at all, opening it says so.
+    if !path.is_file() && (dir.join(WEIGHTS_INDEX).is_file() || dir.join(GGUF_WEIGHTS).is_file()) {
+        return Ok(false);
+    }
+    let weights = Weights::open_installed(&path)?;
+    let half = |info: &TensorInfo| matches!(info.dtype, Dtype::F16 | Dtype::Bf16);
+    let quantized = weights.metadata().contains_key("companion.quant");
+    Ok(quantized || !weights.tensors().values().any(half))
+}
+
+/// The sizes of the network in `source`.
+pub(crate) fn config_of(dir: &Path, source: &Source) -> Result<Config> {
+    Config::parse(source.config_json()?.as_bytes())
+        .map_err(|reason| Error::manifest(&dir.join(CONFIG), reason))
+}
+
+/// Whether the files in `dir` make a working decoder. A tokenizer is not needed, but one that is there must be sound.
 pub(crate) fn check(dir: &Path) -> Result<()> {
-    load(dir, false).map(|_| ())
+    if is_mapped(dir)? {
+        load(dir, false)?;
+    } else {
+        let source = Source::open(dir)?;
+        Qwen2::check_source(&source, &config_of(dir, &source)?)?;
+    }
+    if dir.join(TOKENIZER).is_file() {
+        DecoderTokenizer::open(dir)?;
+        ChatTemplate::open(dir)?;
+    }
+    Ok(())
 }
 
 /// How many tokens of each of `work` the next pass takes.

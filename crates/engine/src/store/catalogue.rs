@@ -63,6 +63,53 @@ pub const CATALOGUE: &[Known] = &[Known {
     ],
 }];
 
+/// A language model that can be pulled. Its files and their digests are not pinned here: the hub says what a commit
+/// has, and the manifest keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownDecoder {
+    /// What commands call it.
+    pub name: &'static str,
+    /// Repository on the Hugging Face hub.
+    pub hub: &'static str,
+    /// Licence, as an SPDX identifier, or in words where it has none.
+    pub licence: &'static str,
+    /// One sentence on what it is for.
+    pub about: &'static str,
+}
+
+/// Every language model that `model pull` knows.
+pub const DECODERS: &[KnownDecoder] = &[
+    KnownDecoder {
+        name: "qwen2.5-0.5b",
+        hub: "Qwen/Qwen2.5-0.5B-Instruct",
+        licence: "Apache-2.0",
+        about: "Qwen2.5 0.5B Instruct: the smallest that writes sentences",
+    },
+    KnownDecoder {
+        name: "qwen2.5-1.5b",
+        hub: "Qwen/Qwen2.5-1.5B-Instruct",
+        licence: "Apache-2.0",
+        about: "Qwen2.5 1.5B Instruct: for most computers",
+    },
+    KnownDecoder {
+        name: "qwen2.5-3b",
+        hub: "Qwen/Qwen2.5-3B-Instruct",
+        licence: "Qwen Research License, not for commercial use",
+        about: "Qwen2.5 3B Instruct: slower, better",
+    },
+    KnownDecoder {
+        name: "qwen2.5-7b",
+        hub: "Qwen/Qwen2.5-7B-Instruct",
+        licence: "Apache-2.0",
+        about: "Qwen2.5 7B Instruct: for computers with 16 GB and patience",
+    },
+];
+
+/// The known language model `name`.
+pub fn known_decoder(name: &str) -> Option<&'static KnownDecoder> {
+    DECODERS.iter().find(|known| known.name == name)
+}
+
 /// The known model `name`.
 pub fn known(name: &str) -> Option<&'static Known> {
     CATALOGUE.iter().find(|known| known.name == name)

@@ -5,11 +5,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{CONFIG, FileInfo, MANIFEST, ModelConfig, ModelInfo, ModelStore, TOKENIZER, WEIGHTS};
-use super::{catalogue, check_name, sha256_file};
+use super::{CONFIG, GGUF_WEIGHTS, MANIFEST, TOKENIZER, WEIGHTS, WEIGHTS_INDEX};
+use super::{FileInfo, ModelConfig, ModelInfo, ModelStore};
+use super::{catalogue, check_name, decoder, sha256_file};
 use crate::model::minilm::Config;
 use crate::model::qwen2;
-use crate::weights::Weights;
+use crate::weights::{Source, Weights};
 use crate::{Error, Result};
 
 impl ModelStore {
@@ -38,6 +39,19 @@ impl ModelStore {
         let own_name = named_by
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let name = name.unwrap_or(&own_name);
+        if weights.is_file() && decoder::is_gguf(&weights)? {
+            let files = [(GGUF_WEIGHTS, weights.as_path())];
+            return self.install(name, &files, "imported from a GGUF file");
+        }
+        if is_folder && !weights.is_file() && folder.join(WEIGHTS_INDEX).is_file() {
+            let files = decoder::sharded_files(folder)?;
+            let files: Vec<_> = files
+                .iter()
+                .map(|(n, p)| (n.as_str(), p.as_path()))
+                .collect();
+            return self.install(name, &files, "imported from a folder");
+        }
         let tokenizer = folder.join(TOKENIZER);
         for needed in [&weights, &tokenizer] {
             if !needed.is_file() {
@@ -47,15 +61,16 @@ impl ModelStore {
                 )));
             }
         }
-        let config = folder.join(CONFIG);
         let mut files = vec![
-            (WEIGHTS, weights.as_path()),
-            (TOKENIZER, tokenizer.as_path()),
+            (WEIGHTS.to_owned(), weights),
+            (TOKENIZER.to_owned(), tokenizer),
         ];
-        if config.is_file() {
-            files.push((CONFIG, config.as_path()));
-        }
-        self.install(name.unwrap_or(&own_name), &files, "imported from a folder")
+        files.extend(decoder::files_beside(folder));
+        let files: Vec<_> = files
+            .iter()
+            .map(|(n, p)| (n.as_str(), p.as_path()))
+            .collect();
+        self.install(name, &files, "imported from a folder")
     }
 
     /// Installs `files` (name in the store, where it is now) as the model `name`. `origin` says in words
@@ -89,6 +104,7 @@ impl ModelStore {
 
     /// Checks what was staged, writes its manifest, and renames it into its place.
     pub(crate) fn finish(&self, staging: Staging, name: &str, origin: &str) -> Result<ModelInfo> {
+        decoder::prepare(&staging.path)?;
         let info = describe(&staging.path, name, origin)?;
         check(&staging.path, &info)?;
         let manifest = staging.path.join(MANIFEST);
@@ -143,7 +159,10 @@ pub(super) fn check(folder: &Path, info: &ModelInfo) -> Result<()> {
 fn sizes(folder: &Path, weights: &Weights) -> Result<(ModelConfig, String)> {
     if let Some(config) = qwen2::Config::of_model(folder, weights)? {
         let quant = weights.metadata().get("companion.quant");
-        let quant = quant.map_or("f32", String::as_str).to_owned();
+        let quant = match quant {
+            Some(quant) => quant.clone(),
+            None => Source::open(folder)?.storage_word(),
+        };
         return Ok((ModelConfig::Decoder(Box::new(config)), quant));
     }
     let config = Config::of_model(folder, weights)?;
@@ -157,9 +176,28 @@ fn sizes(folder: &Path, weights: &Weights) -> Result<(ModelConfig, String)> {
 /// The manifest of the model in `folder`, read from its files.
 fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
     let weights_path = folder.join(WEIGHTS);
-    let weights = Weights::open(&weights_path)?;
-    let (config, quant) = sizes(folder, &weights)?;
-    let (sha256, bytes) = sha256_file(&weights_path)?;
+    let described = if weights_path.is_file() {
+        let weights = Weights::open(&weights_path)?;
+        let (config, quant) = sizes(folder, &weights)?;
+        let (sha256, bytes) = sha256_file(&weights_path)?;
+        let licence = licence(weights.metadata(), &sha256);
+        decoder::Described {
+            config,
+            quant,
+            sha256,
+            bytes,
+            licence,
+        }
+    } else {
+        decoder::describe(folder)?
+    };
+    let decoder::Described {
+        config,
+        quant,
+        sha256,
+        bytes,
+        licence,
+    } = described;
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))? {
         let entry = entry.map_err(|e| Error::io("read", folder, e))?;
@@ -188,7 +226,7 @@ fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
         quant,
         bytes,
         parameters,
-        licence: licence(&weights.metadata().clone(), &sha256),
+        licence,
         sha256,
         dim,
         origin: origin.to_owned(),

@@ -25,7 +25,8 @@ pub struct ModelInfo {
     pub kind: String,
     /// Architecture: `minilm`, `qwen2` or `llama`.
     pub arch: String,
-    /// Type of the weights: `f32`, `int8`, `int4` or `mixed`.
+    /// Type of the weights: `int8`, `int4` or `mixed` where Companion quantized them, else how they were published,
+    /// `f32`, `bf16` or a format of GGUF.
     pub quant: String,
     /// Size of the weight file in bytes.
     pub bytes: u64,
@@ -156,7 +157,7 @@ impl ModelInfo {
     /// The first digits of the digest of the float weights behind this model: its own, or those that it was
     /// quantized from, as its origin says; empty where that is not known.
     pub fn made_from(&self) -> String {
-        if self.quant == "f32" {
+        if !matches!(self.quant.as_str(), "int8" | "int4" | "mixed") {
             return self.sha256[..12].to_owned();
         }
         let source = self.origin.strip_prefix(QUANTIZED_FROM);

@@ -5,6 +5,7 @@
 //! so what has a manifest is complete. No network here.
 
 pub mod catalogue;
+mod decoder;
 mod digest;
 mod import;
 mod manifest;
@@ -22,6 +23,10 @@ use crate::{Error, Result};
 pub const MANIFEST: &str = "model.json";
 /// File name of the weights.
 pub const WEIGHTS: &str = "model.safetensors";
+/// File name of the list of weight files, where there are several.
+pub const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+/// File name of weights in GGUF.
+pub const GGUF_WEIGHTS: &str = "model.gguf";
 /// File name of the tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
 /// File name of the compiled tokenizer, made from [`TOKENIZER`] when a language model is installed.

@@ -11,8 +11,7 @@ use super::source::{Source, SourceTensor, read_config, read_text};
 use super::{TensorInfo, WeightError};
 use crate::{Error, Result};
 
-/// File name of the list of shards.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
+pub(super) use crate::store::WEIGHTS_INDEX as INDEX;
 
 /// The longest index that is read: a 7B model's has 30 kB.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
@@ -24,6 +23,14 @@ const MAX_SHARDS: usize = 1024;
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
+}
+
+/// The files that the index of `folder` names, each a plain name in it.
+pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>> {
+    let mut names: Vec<String> = read_index(index)?.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 fn read_index(path: &Path) -> Result<Index> {

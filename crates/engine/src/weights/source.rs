@@ -15,7 +15,7 @@ use super::header;
 use super::map::Bytes;
 use super::raw::RawFile;
 use super::{Dtype, Storage, WeightError};
-use crate::store::{CONFIG, WEIGHTS};
+use crate::store::{CONFIG, GGUF_WEIGHTS, WEIGHTS};
 use crate::{Error, Result};
 
 /// Bytes read at a time.
@@ -96,7 +96,7 @@ impl SourceTensor {
 
 impl Source {
     /// Opens `path`: a folder with `model.safetensors`, or with `model.safetensors.index.json` and the files
-    /// that it names; or one file, safetensors or GGUF, whatever its name. Headers are checked here, numbers
+    /// that it names, or with `model.gguf`; or one file, safetensors or GGUF, whatever its name. Headers are checked here, numbers
     /// when they are read.
     pub fn open(path: &Path) -> Result<Source> {
         let weights = if path.is_dir() {
@@ -104,7 +104,12 @@ impl Source {
             if index.is_file() {
                 return folder::open(path, &index);
             }
-            path.join(WEIGHTS)
+            let alone = path.join(WEIGHTS);
+            let gguf = path.join(GGUF_WEIGHTS);
+            match !alone.is_file() && gguf.is_file() {
+                true => gguf,
+                false => alone,
+            }
         } else {
             path.to_owned()
         };
@@ -242,6 +247,28 @@ impl Source {
             self.read(name, tensor, tensor.order.stored(at) * row, to)?;
         }
         Ok(())
+    }
+
+    /// Reads the tensor `name` of exactly `shape` through, a piece at a time, and keeps nothing of it.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let tensor = self.find(name, shape)?;
+        // As many numbers as any block has divide a piece.
+        let mut room = vec![0.0; (1 << 16).min(tensor.len())];
+        for first in (0..tensor.len()).step_by(1 << 16) {
+            let piece = (tensor.len() - first).min(room.len());
+            self.read(name, tensor, first, &mut room[..piece])?;
+        }
+        Ok(())
+    }
+
+    /// How most of the bytes are stored, in lower case: `bf16`, `q4_k`.
+    pub(crate) fn storage_word(&self) -> String {
+        let mut bytes: BTreeMap<&str, u64> = BTreeMap::new();
+        for tensor in self.tensors.values() {
+            *bytes.entry(tensor.storage.word()).or_default() += tensor.bytes;
+        }
+        let most = bytes.into_iter().max_by_key(|(_, bytes)| *bytes);
+        most.map_or_else(String::new, |(word, _)| word.to_ascii_lowercase())
     }
 
     fn find(&self, name: &str, shape: &[usize]) -> Result<&SourceTensor> {

@@ -4,7 +4,7 @@ use kernels::{QMatrix, QShape};
 
 use super::matrix::{F32Part, Matrix, Quantized};
 use super::{Config, Layer, Qwen2, rope};
-use crate::weights::{Tensor, TensorInfo, WeightError, Weights};
+use crate::weights::{Source, Tensor, TensorInfo, WeightError, Weights};
 
 /// The version of the layout of quantized decoders; another one is refused.
 pub(crate) const FORMAT: &str = "2";
@@ -18,9 +18,28 @@ impl Qwen2 {
         exact: bool,
     ) -> Result<Qwen2, WeightError> {
         match weights.metadata().get("companion.quant") {
-            None => Qwen2::load_f32(weights, config, exact),
+            None => Qwen2::load_f32(&|name, shape| weights.tensor(name, shape), config, exact),
             Some(_) => Qwen2::load_quantized(weights, config),
         }
+    }
+
+    /// Reads the floats of `source` into memory, whatever their precision and wherever they lie.
+    pub(crate) fn load_source(
+        source: &Source,
+        config: &Config,
+        exact: bool,
+    ) -> crate::Result<Qwen2> {
+        let read = |name: &str, shape: &[usize]| source.floats(name, shape).map(Tensor::from);
+        Qwen2::load_f32(&read, config, exact)
+    }
+
+    /// Reads every tensor of `source` that a model of these sizes needs through, and keeps none: whether
+    /// [`load_source`](Qwen2::load_source) would succeed, without its memory.
+    pub(crate) fn check_source(source: &Source, config: &Config) -> crate::Result<()> {
+        let check = |name: &str, shape: &[usize]| {
+            source.check(name, shape).map(|()| Tensor::from(Vec::new()))
+        };
+        Qwen2::load_f32(&check, config, false).map(|_| ())
     }
 
     fn load_quantized(weights: &Weights, config: &Config) -> Result<Qwen2, WeightError> {
@@ -71,12 +90,17 @@ impl Qwen2 {
         })
     }
 
-    fn load_f32(weights: &Weights, config: &Config, exact: bool) -> Result<Qwen2, WeightError> {
+    /// Floats under their published names, each from `tensor`, which is asked for a name and a shape.
+    fn load_f32<E>(
+        tensor: &impl Fn(&str, &[usize]) -> Result<Tensor<f32>, E>,
+        config: &Config,
+        exact: bool,
+    ) -> Result<Qwen2, E> {
         let side_by_side = |parts| Matrix::F32 { parts, exact };
         let (h, inner) = (config.hidden_size, config.intermediate_size);
         let heads = config.num_attention_heads * config.head_dim;
         let kv = config.num_key_value_heads * config.head_dim;
-        let norm = |name: &str| weights.tensor::<f32>(name, &[h]);
+        let norm = |name: &str| tensor(name, &[h]);
         let layers = (0..config.num_hidden_layers)
             .map(|l| {
                 let at = |part: &str| format!("model.layers.{l}.{part}");
@@ -86,29 +110,22 @@ impl Qwen2 {
                 Ok(Layer {
                     attention_norm: norm(&at("input_layernorm.weight"))?,
                     qkv: side_by_side(vec![
-                        f32_part(weights, &attention("q"), heads, h, bias)?,
-                        f32_part(weights, &attention("k"), kv, h, bias)?,
-                        f32_part(weights, &attention("v"), kv, h, bias)?,
+                        f32_part(tensor, &attention("q"), heads, h, bias)?,
+                        f32_part(tensor, &attention("k"), kv, h, bias)?,
+                        f32_part(tensor, &attention("v"), kv, h, bias)?,
                     ]),
-                    output: side_by_side(vec![f32_part(
-                        weights,
-                        &attention("o"),
-                        h,
-                        heads,
-                        false,
-                    )?]),
+                    output: side_by_side(vec![f32_part(tensor, &attention("o"), h, heads, false)?]),
                     mlp_norm: norm(&at("post_attention_layernorm.weight"))?,
                     gate_up: side_by_side(vec![
-                        f32_part(weights, &mlp("gate"), inner, h, false)?,
-                        f32_part(weights, &mlp("up"), inner, h, false)?,
+                        f32_part(tensor, &mlp("gate"), inner, h, false)?,
+                        f32_part(tensor, &mlp("up"), inner, h, false)?,
                     ]),
-                    down: side_by_side(vec![f32_part(weights, &mlp("down"), h, inner, false)?]),
+                    down: side_by_side(vec![f32_part(tensor, &mlp("down"), h, inner, false)?]),
                 })
             })
-            .collect::<Result<_, WeightError>>()?;
+            .collect::<Result<_, E>>()?;
         let table = |name: &str| {
-            f32_part(weights, name, config.vocab_size, h, false)
-                .map(|part| side_by_side(vec![part]))
+            f32_part(tensor, name, config.vocab_size, h, false).map(|part| side_by_side(vec![part]))
         };
         Ok(Qwen2 {
             embeddings: table("model.embed_tokens")?,
@@ -125,17 +142,17 @@ impl Qwen2 {
 }
 
 /// The float matrix `name`, `[outputs, inputs]`.
-fn f32_part(
-    weights: &Weights,
+fn f32_part<E>(
+    tensor: &impl Fn(&str, &[usize]) -> Result<Tensor<f32>, E>,
     name: &str,
     outputs: usize,
     inputs: usize,
     bias: bool,
-) -> Result<F32Part, WeightError> {
+) -> Result<F32Part, E> {
     Ok(F32Part {
-        weight: weights.tensor(&format!("{name}.weight"), &[outputs, inputs])?,
+        weight: tensor(&format!("{name}.weight"), &[outputs, inputs])?,
         bias: match bias {
-            true => weights.tensor(&format!("{name}.bias"), &[outputs])?,
+            true => tensor(&format!("{name}.bias"), &[outputs])?,
             false => Tensor::from(vec![0.0; outputs]),
         },
     })

@@ -114,8 +114,11 @@ pub(super) fn json(
     config.insert("vocab_size".into(), json!(vocabulary));
     let tied = !tensors.contains_key("lm_head.weight");
     config.insert("tie_word_embeddings".into(), json!(tied));
-    let biased = tensors.contains_key("model.layers.0.self_attn.q_proj.bias");
-    config.insert("attention_bias".into(), json!(biased));
+    // Qwen2's queries, keys and values always have one, and its config does not say so.
+    if arch == "llama" {
+        let biased = tensors.contains_key("model.layers.0.self_attn.q_proj.bias");
+        config.insert("attention_bias".into(), json!(biased));
+    }
     for name in ["bos", "eos"] {
         if let Some(id) = metadata.whole(&format!("tokenizer.ggml.{name}_token_id")) {
             config.insert(format!("{name}_token_id"), json!(id));
