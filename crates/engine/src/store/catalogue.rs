@@ -115,6 +115,15 @@ pub fn known(name: &str) -> Option<&'static Known> {
     CATALOGUE.iter().find(|known| known.name == name)
 }
 
+/// The licence of a language model that was pulled from where `origin` says.
+pub(super) fn licence_of_origin(origin: &str) -> Option<&'static str> {
+    let (repository, _) = origin.strip_prefix("hub:")?.split_once('@')?;
+    DECODERS
+        .iter()
+        .find(|known| known.hub == repository)
+        .map(|known| known.licence)
+}
+
 /// The licence of a weight file that the catalogue knows by digest.
 pub(super) fn licence_of(sha256: &str) -> Option<&'static str> {
     CATALOGUE

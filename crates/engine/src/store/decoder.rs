@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::digest::sha256_bytes;
+use super::import::UNKNOWN_LICENCE;
 use super::sha256_file;
 use super::{CONFIG, GGUF_WEIGHTS, ModelConfig, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS_INDEX};
 use crate::tokenizer::{DecoderTokenizer, gguf};
@@ -129,6 +130,6 @@ pub(super) fn describe(folder_path: &Path) -> Result<Described> {
         quant: source.storage_word(),
         sha256,
         bytes,
-        licence: licence.unwrap_or("unknown").to_owned(),
+        licence: licence.unwrap_or(UNKNOWN_LICENCE).to_owned(),
     })
 }

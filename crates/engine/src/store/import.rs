@@ -135,6 +135,9 @@ impl ModelStore {
     }
 }
 
+/// The licence of weights of which nobody said.
+pub(super) const UNKNOWN_LICENCE: &str = "unknown";
+
 /// A model in the making; its folder is deleted with it unless it was renamed into place.
 pub(crate) struct Staging {
     pub(crate) path: PathBuf,
@@ -196,8 +199,13 @@ fn describe(folder: &Path, name: &str, origin: &str) -> Result<ModelInfo> {
         quant,
         sha256,
         bytes,
-        licence,
+        mut licence,
     } = described;
+    if licence == UNKNOWN_LICENCE
+        && let Some(known) = catalogue::licence_of_origin(origin)
+    {
+        known.clone_into(&mut licence);
+    }
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))? {
         let entry = entry.map_err(|e| Error::io("read", folder, e))?;
@@ -242,5 +250,5 @@ fn licence(metadata: &BTreeMap<String, String>, sha256: &str) -> String {
     catalogue::licence_of(sha256)
         .map(str::to_owned)
         .or_else(|| metadata.get("licence").cloned())
-        .unwrap_or_else(|| "unknown".into())
+        .unwrap_or_else(|| UNKNOWN_LICENCE.into())
 }

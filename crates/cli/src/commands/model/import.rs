@@ -11,7 +11,8 @@ use crate::exit::{Exit, Failure};
 /// From where.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A folder with model.safetensors, tokenizer.json and config.json, or the weight file in it
+    /// A folder with model.safetensors (or its shards and their index), tokenizer.json and config.json, the weight
+    /// file in it, or a GGUF file
     path: PathBuf,
     /// The name to install it under [default: the folder's]
     #[arg(long)]
@@ -34,7 +35,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         context.out.json(&model)?;
     } else {
         table::print(context, std::slice::from_ref(&model))?;
-        if model.quant == "f32" {
+        if !matches!(model.quant.as_str(), "int8" | "int4" | "mixed") {
             context.out.note(format!(
                 "`companion model quantize {} --to int8` makes its fast form",
                 model.name
@@ -57,7 +58,7 @@ fn as_given(mut error: engine::Error, context: &Context, given: &Path) -> engine
         *path = match given.is_dir() {
             true => given.join(name),
             // A weight file may have any name of its own.
-            false if name == "model.safetensors" => given.to_owned(),
+            false if name == "model.safetensors" || name == "model.gguf" => given.to_owned(),
             false => given.with_file_name(name),
         };
     }

