@@ -52,6 +52,18 @@ benchmark: build ## Measure the encoder, the journal and the start of the progra
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) benchmark --all
 
+# Files from outside against the readers, FUZZ_SECONDS each; what is found lies in fuzz/artifacts. The sanitizers'
+# flags are those of a nightly compiler, which the stable one takes with RUSTC_BOOTSTRAP.
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz
+fuzz: requirements ## Fuzz the readers of weights, tokenizers and templates (needs cargo-fuzz and a C++ compiler)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "make: cargo-fuzz is missing; cargo install cargo-fuzz" >&2; exit 1; }
+	@for target in safetensors gguf tokenizer template; do \
+	  mkdir -p "$(TARGET)/fuzz-corpus/$$target"; \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run "$$target" "$(TARGET)/fuzz-corpus/$$target" "fuzz/corpus/$$target" -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -rss_limit_mb=4096; \
+	done
+
 # The rivals are installed into target/peers; they are large (PyTorch) and nothing else needs them.
 .PHONY: benchmark-peers
 benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The same work beside sentence-transformers and ONNX Runtime
