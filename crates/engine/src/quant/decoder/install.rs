@@ -82,6 +82,7 @@ pub fn quantize_decoder(
     let metadata = BTreeMap::from([
         ("companion.quant".to_owned(), options.to.name().to_owned()),
         ("companion.format".to_owned(), FORMAT.to_owned()),
+        ("companion.group".to_owned(), options.group.to_string()),
         (
             "companion.config".to_owned(),
             serde_json::to_string(&config).map_err(|e| Error::manifest(&path, e.to_string()))?,

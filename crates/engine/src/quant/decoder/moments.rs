@@ -60,17 +60,6 @@ impl Moments {
         });
     }
 
-    /// Mean square of each input.
-    pub(crate) fn squares(&self) -> Vec<f32> {
-        let mean = 1.0 / self.rows.max(1) as f32;
-        (self.blocks.iter().zip(blocks(self.inputs)))
-            .flat_map(|(sums, block)| {
-                let width = block.len();
-                (0..width).map(move |i| sums[i * width + i] * mean)
-            })
-            .collect()
-    }
-
     /// `Σ (w · x)²` of a row of weights or of what it lost, over the mean row.
     pub(crate) fn energy(&self, kernels: Kernels, w: &[f32]) -> f64 {
         let mean = 1.0 / self.rows.max(1) as f64;
@@ -85,13 +74,14 @@ impl Moments {
             .sum()
     }
 
-    /// Where the errors of rounding go.
-    pub(crate) fn feedback(&self, team: Team<'_>) -> Feedback {
+    /// Where the errors of rounding go. `floor` is added to the mean square of every input: what an error in a weight
+    /// costs beside what it does to outputs.
+    pub(crate) fn feedback(&self, team: Team<'_>, floor: f64) -> Feedback {
         let mut blocks: Vec<FeedbackBlock> = Vec::new();
         blocks.resize_with(self.blocks.len(), FeedbackBlock::default);
         let tasks = blocks.iter_mut().zip(&self.blocks).collect();
         team.for_each(tasks, |(to, sums): (&mut FeedbackBlock, &Vec<f32>)| {
-            *to = FeedbackBlock::of(sums, self.rows);
+            *to = FeedbackBlock::of(sums, self.rows, floor);
         });
         Feedback { blocks }
     }
@@ -136,13 +126,13 @@ impl FeedbackBlock {
     }
 
     /// From sums of `x xᵀ`, `[width, width]`.
-    fn of(sums: &[f32], rows: usize) -> FeedbackBlock {
+    fn of(sums: &[f32], rows: usize, floor: f64) -> FeedbackBlock {
         let width = sums.len().isqrt();
         let mean = 1.0 / rows.max(1) as f64;
         let mut m: Vec<f64> = sums.iter().map(|s| f64::from(*s) * mean).collect();
         let trace: f64 = (0..width).map(|i| m[i * width + i]).sum();
         // An input that was never seen still has a price, a small one.
-        let damping = (DAMPING * trace / width as f64).max(1e-12);
+        let damping = floor + (DAMPING * trace / width as f64).max(1e-12);
         (0..width).for_each(|i| m[i * width + i] += damping);
         factor_from_the_end(&mut m, width);
         // m = R Rᵀ with R upper triangular: R⁻¹ is the factor whose rows say how errors are shared.
@@ -266,7 +256,7 @@ mod tests {
         let x = sample(rows, inputs);
         let mut moments = Moments::new(inputs);
         moments.add(Kernels::scalar(), Team::Alone, &x);
-        let feedback = moments.feedback(Team::Alone);
+        let feedback = moments.feedback(Team::Alone, 0.0);
         let block = &feedback.blocks()[0];
         for i in [0, 7, inputs - 1] {
             // An error of 1 in weight i, made good as the shares say.
@@ -294,7 +284,7 @@ mod tests {
     #[test]
     fn inputs_that_were_never_seen_share_nothing() {
         let moments = Moments::new(40);
-        let feedback = moments.feedback(Team::Alone);
+        let feedback = moments.feedback(Team::Alone, 0.0);
         let block = &feedback.blocks()[0];
         assert!((0..40).all(|i| block.shares(i).iter().all(|s| *s == 0.0)));
         assert!(block.costs().iter().all(|c| c.is_finite() && *c > 0.0));

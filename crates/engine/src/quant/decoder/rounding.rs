@@ -16,21 +16,20 @@ pub(crate) const MEASURED_EVERY: usize = 4;
 pub(crate) struct Inputs {
     pub(crate) moments: Moments,
     pub(crate) feedback: Feedback,
-    squares: Vec<f32>,
 }
 
 impl Inputs {
+    /// For a matrix whose outputs are all that counts.
     pub(crate) fn new(moments: Moments, team: Team<'_>) -> Inputs {
-        Inputs {
-            feedback: moments.feedback(team),
-            squares: moments.squares(),
-            moments,
-        }
+        Inputs::with_floor(moments, team, 0.0)
     }
 
-    /// Mean square of each input.
-    pub(crate) fn squares(&self) -> &[f32] {
-        &self.squares
+    /// For one whose weights count too: see [`Moments::feedback`].
+    pub(crate) fn with_floor(moments: Moments, team: Team<'_>, floor: f64) -> Inputs {
+        Inputs {
+            feedback: moments.feedback(team, floor),
+            moments,
+        }
     }
 }
 
@@ -57,15 +56,6 @@ impl Loss {
     }
 }
 
-/// How errors are treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rounding {
-    /// To the nearest code.
-    Nearest,
-    /// Each error made good in the weights behind it.
-    Compensated,
-}
-
 /// Quantizes `w`, `[n, k]`, to `shape`. Without `inputs` every input counts alike.
 pub(crate) fn round_matrix(
     kernels: Kernels,
@@ -73,7 +63,6 @@ pub(crate) fn round_matrix(
     w: &[f32],
     shape: QShape,
     inputs: Option<&Inputs>,
-    rounding: Rounding,
 ) -> Rounded {
     let mut packed = PackedQ::zeros(shape).expect("the shape was checked");
     let codes = packed.codes.chunks_mut(shape.panel_bytes());
@@ -87,7 +76,7 @@ pub(crate) fn round_matrix(
             n: w.len() / shape.k,
             ..shape
         };
-        let rounded = round_columns(kernels, w, part, inputs, rounding);
+        let rounded = round_columns(kernels, w, part, inputs);
         codes.copy_from_slice(&rounded.packed.codes);
         scales.copy_from_slice(&rounded.packed.scales);
         *loss = rounded.loss;
@@ -97,13 +86,7 @@ pub(crate) fn round_matrix(
     Rounded { packed, loss }
 }
 
-fn round_columns(
-    kernels: Kernels,
-    w: &[f32],
-    shape: QShape,
-    inputs: Option<&Inputs>,
-    rounding: Rounding,
-) -> Rounded {
+fn round_columns(kernels: Kernels, w: &[f32], shape: QShape, inputs: Option<&Inputs>) -> Rounded {
     let mut packed = PackedQ::zeros(shape).expect("the shape was checked");
     let mut search = ScaleSearch::new(shape);
     let mut loss = Loss::default();
@@ -116,8 +99,8 @@ fn round_columns(
             packed.set_group(column, group, scale, &search.codes()[..count]);
             group += 1;
         };
-        match (inputs, rounding) {
-            (Some(inputs), Rounding::Compensated) => {
+        match inputs {
+            Some(inputs) => {
                 let mut rest = &mut target[..];
                 for block in inputs.feedback.blocks() {
                     let (mine, others) = rest.split_at_mut(block.width());
@@ -137,11 +120,9 @@ fn round_columns(
                     }
                 }
             }
-            (inputs, _) => {
-                for (g, weights) in target.chunks(shape.group).enumerate() {
-                    let squares =
-                        inputs.map(|inputs| &inputs.squares()[g * shape.group..][..weights.len()]);
-                    let scale = search.best(weights, squares);
+            None => {
+                for weights in target.chunks(shape.group) {
+                    let scale = search.best(weights, None);
                     set(&search, scale, weights.len());
                 }
             }

@@ -12,7 +12,7 @@ use kernels::QShape;
 use super::moments::Moments;
 use super::pass::{Pass, Place};
 use super::plan::{self, Planned, What, Worth};
-use super::rounding::{Inputs, Loss, Rounding, round_matrix};
+use super::rounding::{Inputs, Loss, round_matrix};
 use super::write::{embed, observe, read_layer};
 use super::{DecoderQuant, Hands, MIXED_BITS};
 use crate::Result;
@@ -82,6 +82,8 @@ fn gains(
         found.expect("every matrix is planned").shape
     };
     let mut gains: BTreeMap<(usize, Place), f64> = BTreeMap::new();
+    let squares = |rows: &[f32]| f64::from(hands.kernels.dot(rows, rows));
+    let mut embedded = squares(&states.rows);
     for l in 0..config.num_hidden_layers {
         let mut layer = read_layer(source, config, l)?;
         let inputs = observe(hands, pass, &layer, &states);
@@ -95,7 +97,10 @@ fn gains(
         }
         pass.layer(&layer, &mut states, &mut |_, _| {});
         let rows = states.rows.len() / config.hidden_size;
-        let total = f64::from(hands.kernels.dot(&states.rows, &states.rows)) / rows.max(1) as f64;
+        let total = squares(&states.rows) / rows.max(1) as f64;
+        if l == 0 {
+            embedded /= squares(&states.rows).max(f64::MIN_POSITIVE);
+        }
         for place in Place::ALL {
             let branch = match place {
                 Place::Qkv | Place::Output => losses[&Place::Output],
@@ -126,12 +131,13 @@ fn gains(
         Some(&inputs),
     );
     let head_gain = f64::from(loss.outputs.relative()).powi(2);
+    // What is looked up stands in the rows from the first layer on, as much of it as they are made up of.
+    let looked_up = f64::from(loss.weights.relative()).powi(2) * embedded;
     let gain = |planned: &Planned| match planned.what {
         What::Layer(l, place) => gains[&(l, place)],
         What::Head => head_gain,
-        What::Embeddings if config.tie_word_embeddings => head_gain,
-        // What is looked up once a token is worth what its own error is.
-        What::Embeddings => head_gain / 2.0,
+        What::Embeddings if config.tie_word_embeddings => head_gain + looked_up,
+        What::Embeddings => looked_up,
     };
     Ok(planned.iter().map(gain).collect())
 }
@@ -152,8 +158,7 @@ fn trial(hands: Hands<'_>, w: &[f32], shape: QShape, inputs: Option<&Inputs>) ->
         n: sample.len() / shape.k,
         ..shape
     };
-    let rounding = Rounding::Compensated;
-    let mut loss = round_matrix(hands.kernels, hands.team, &sample, part, inputs, rounding).loss;
+    let mut loss = round_matrix(hands.kernels, hands.team, &sample, part, inputs).loss;
     loss.outputs
         .scale(shape.n as f64 / part.n as f64 * super::rounding::MEASURED_EVERY as f64);
     loss

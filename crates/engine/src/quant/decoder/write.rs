@@ -9,7 +9,7 @@ use kernels::{PackedQ, QShape};
 use super::moments::Moments;
 use super::pass::{LayerWeights, Pass, Place, States};
 use super::plan::{self, Planned, What};
-use super::rounding::{Inputs, Loss, Rounded, Rounding, round_matrix};
+use super::rounding::{Inputs, Loss, Rounded, round_matrix};
 use super::{DecoderQuant, Hands, MatrixReport, Target, worth};
 use crate::model::qwen2::Config;
 use crate::weights::{Dtype, PlannedTensor, Source, StreamWriter};
@@ -17,6 +17,9 @@ use crate::{Error, Result};
 
 /// Rows of a table that are in memory as floats; a multiple of a panel.
 const TABLE_ROWS: usize = 4096;
+
+/// Rows of the embeddings that tell how large outputs are for their weights.
+const FLOOR_ROWS: usize = 1024;
 
 /// Quantizes the decoder in `source` as `options` say and writes it to `to`, which errors call `path`. `texts` are
 /// token ids to calibrate with; without any, every input of a matrix counts alike. `progress` gets (done, total)
@@ -52,6 +55,9 @@ pub(crate) fn write_quantized<W: Write>(
         team: hands.team,
         config,
     };
+    let squares = |rows: &[f32]| f64::from(hands.kernels.dot(rows, rows));
+    // How much of the rows behind the first layer is what was looked up.
+    let mut embedded = squares(&states.rows);
     let mut matrices = planned.iter();
     for l in 0..config.num_hidden_layers {
         let mut layer = read_layer(source, config, l)?;
@@ -70,7 +76,6 @@ pub(crate) fn write_quantized<W: Write>(
                 weights,
                 planned.shape,
                 inputs.as_ref(),
-                Rounding::Compensated,
             );
             out.matrix(planned, &rounded)?;
             if place == Place::Qkv && config.has_qkv_bias() {
@@ -80,6 +85,9 @@ pub(crate) fn write_quantized<W: Write>(
         }
         // What the texts look like behind the layer as it is now: the layers to come make up for it.
         pass.layer(&layer, &mut states, &mut |_, _| {});
+        if l == 0 {
+            embedded /= squares(&states.rows).max(f64::MIN_POSITIVE);
+        }
     }
     let norm = source.floats("model.norm.weight", &[config.hidden_size])?;
     out.floats(&norm)?;
@@ -87,7 +95,14 @@ pub(crate) fn write_quantized<W: Write>(
     for rows in states.rows.chunks(TABLE_ROWS * config.hidden_size) {
         last.add(hands.kernels, hands.team, &pass.norm(rows, &norm));
     }
-    let last = (!states.rows.is_empty()).then(|| Inputs::new(last, hands.team));
+    let last = match (states.rows.is_empty(), config.tie_word_embeddings) {
+        (true, _) => None,
+        (false, false) => Some(Inputs::new(last, hands.team)),
+        (false, true) => {
+            let floor = lookup_floor(hands, source, config, &last)? * embedded;
+            Some(Inputs::with_floor(last, hands.team, floor))
+        }
+    };
     for planned in matrices {
         // Embeddings that are not the head are only looked up.
         let is_head = planned.what == What::Head || config.tie_word_embeddings;
@@ -218,6 +233,25 @@ pub(crate) fn read_layer(source: &Source, config: &Config, l: usize) -> Result<L
     })
 }
 
+/// What is to be added to the mean square of the head's inputs, so that a part of its weights lost counts as much as
+/// the same part of its outputs: the embeddings are looked up as well.
+fn lookup_floor(
+    hands: Hands<'_>,
+    source: &Source,
+    config: &Config,
+    moments: &Moments,
+) -> Result<f64> {
+    let (n, h) = (config.vocab_size, config.hidden_size);
+    let mut rows = vec![0.0; n.min(FLOOR_ROWS) * h];
+    let name = format!("{}.weight", plan::EMBEDDINGS);
+    source.rows(&name, &[n, h], 0..rows.len() / h, &mut rows)?;
+    let outputs = rows
+        .chunks_exact(h)
+        .map(|w| moments.energy(hands.kernels, w));
+    let weights = f64::from(hands.kernels.dot(&rows, &rows));
+    Ok(outputs.sum::<f64>() / weights.max(f64::MIN_POSITIVE))
+}
+
 /// The values that `packed` stands for, `[n, k]`.
 fn dequantize(packed: &PackedQ, to: &mut [f32]) {
     let view = packed.view();
@@ -271,8 +305,7 @@ impl<W: Write> Output<'_, W> {
                 n: count,
                 ..planned.shape
             };
-            let rounding = Rounding::Compensated;
-            let part = round_matrix(hands.kernels, hands.team, rows, shape, inputs, rounding);
+            let part = round_matrix(hands.kernels, hands.team, rows, shape, inputs);
             (self.stream.write(&part.packed.codes))
                 .map_err(|e| Error::io("write", self.path, e))?;
             scales.extend(part.packed.scales);
