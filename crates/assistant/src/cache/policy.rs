@@ -64,7 +64,7 @@ const CRISIS: &[&str] = &[
 /// Whether a request sounds like someone in danger. It says yes too often rather than too seldom; all that costs is a
 /// new answer.
 pub fn is_crisis(intent: &str) -> bool {
-    if crate::care::speaks_of_danger(intent, None, None) {
+    if crate::care::speaks_of_danger(intent, None) {
         return true;
     }
     let plain = format!(" {} ", super::decide::normalised(intent));

@@ -57,7 +57,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let instant = analysis::catch_up(context, &mut journal)?;
     if let (true, Some(instant)) = (wishes, &instant) {
         let prompt = wished(context, args, &journal, instant, &now, &wish)?;
-        return show(context, &mut journal, args, question::Asked::instant(prompt));
+        return show(
+            context,
+            &mut journal,
+            args,
+            question::Asked::instant(prompt),
+        );
     }
     let opened = language::open(context)?;
     let tier = opened.as_ref().map(language::Opened::language);
