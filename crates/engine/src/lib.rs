@@ -13,6 +13,11 @@
 //! # Ok::<(), engine::Error>(())
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
 pub mod batch;
 pub mod chat;
 pub mod decoder;

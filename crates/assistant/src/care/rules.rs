@@ -152,11 +152,11 @@ pub(super) fn strength(sentence: &str) -> Option<Strength> {
     let has = |phrase: &&str| folded.contains(&format!(" {phrase} "));
     let mut strongest = None;
     for (phrase, strength, unless) in RULES {
-        if !has(phrase) || unless.iter().any(|other| has(other)) {
+        if !has(phrase) || unless.iter().any(has) {
             continue;
         }
         // Told of a film or of another winter, the plainest phrase is only possible.
-        let weighed = if ELSEWHERE.iter().any(|word| has(word)) {
+        let weighed = if ELSEWHERE.iter().any(has) {
             Possible
         } else {
             *strength

@@ -82,7 +82,7 @@ fn read(instant: &Instant, entries: &[Entry]) -> Vec<Read> {
         Err(reason) if entries.len() == 1 => vec![Err(reason)],
         Err(_) => texts
             .iter()
-            .map(|text| analyse(instant, &[text]).and_then(|made| one(made)))
+            .map(|text| analyse(instant, &[text]).and_then(one))
             .collect(),
     };
     let of = |(entry, made): (&Entry, Result<_, _>)| Read {

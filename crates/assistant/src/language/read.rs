@@ -111,7 +111,7 @@ pub fn read(
     refresh: bool,
 ) -> Result<Reading> {
     let Some(language) = language else {
-        return Ok(instant_reading(journal, instant, entry)?);
+        return instant_reading(journal, instant, entry);
     };
     let maker = language.maker(TASK);
     let subject = entry.id.to_string();

@@ -98,7 +98,7 @@ impl Cost {
     /// Seconds that a step of `load` takes, as far as is known.
     pub fn seconds(&self, load: f64) -> f64 {
         let known = || self.points.iter().flatten();
-        let below = known().filter(|point| point.load <= load).next_back();
+        let below = known().rfind(|point| point.load <= load);
         let above = known().find(|point| point.load > load);
         match (below, above) {
             (Some(a), Some(b)) => {
@@ -108,7 +108,7 @@ impl Cost {
             }
             (None, Some(b)) => b.seconds,
             (Some(a), None) => {
-                let before = known().filter(|point| point.load < a.load).next_back();
+                let before = known().rfind(|point| point.load < a.load);
                 let slope = match before {
                     Some(b) => ((a.seconds - b.seconds) / (a.load - b.load)).max(0.0),
                     None => a.seconds * UNKNOWN_SLOPE / a.load,

@@ -141,7 +141,7 @@ impl Scheduler {
             })
             .collect();
         // Stable: within a rank the order of ids stays.
-        order.sort_by(|a, b| b.rank.cmp(&a.rank));
+        order.sort_by_key(|turn| std::cmp::Reverse(turn.rank));
         order
     }
 

@@ -424,17 +424,6 @@ fn bulk_work_and_a_long_prompt_do_not_slow_down_a_stream() {
         );
         others += step.rows() - 1;
         gaps.push(world.now - before);
-        if world.now - before > lone * 3 / 2 {
-            eprintln!(
-                "{:?} {:?} rows {} chore {:?} cost {:?} lone {}",
-                world.now,
-                world.now - before,
-                step.rows(),
-                step.chore,
-                world.scheduler.cost().seconds(step.load),
-                world.scheduler.cost().lone()
-            );
-        }
     }
     gaps.sort();
     let p99 = gaps[gaps.len() * 99 / 100];

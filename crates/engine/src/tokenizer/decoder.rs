@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::added::{AddedTokens, Part};
 use super::bpe::{Added, Bpe};
@@ -22,6 +22,7 @@ pub struct DecoderTokenizer {
     added: AddedTokens,
 }
 
+#[allow(clippy::large_enum_variant)] // One of them in a process; a box would only add a step to each piece.
 enum Encoder {
     Compact(Bpe),
     General(General),
@@ -195,7 +196,7 @@ impl DecoderTokenizer {
 fn open_compiled(
     folder: &Path,
     source: &Path,
-    compiled: &PathBuf,
+    compiled: &Path,
 ) -> Result<Option<DecoderTokenizer>> {
     // The manifest has the digest of an installed file, so that it need not be read again.
     let recorded = ModelInfo::read(&folder.join(MANIFEST))

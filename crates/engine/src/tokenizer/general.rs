@@ -18,6 +18,7 @@ pub(super) struct General {
 }
 
 /// How pieces spell bytes.
+#[allow(clippy::large_enum_variant)] // One of them in a process.
 enum Spelling {
     /// GPT-2's alphabet.
     ByteLevel(Alphabet),

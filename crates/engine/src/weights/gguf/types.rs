@@ -24,6 +24,7 @@ pub enum Block {
 
 impl Block {
     /// Numbers in a block.
+    #[allow(clippy::len_without_is_empty)] // No block is empty.
     pub fn len(self) -> usize {
         match self {
             Block::Q4_0 | Block::Q4_1 | Block::Q5_0 | Block::Q5_1 | Block::Q8_0 => 32,
