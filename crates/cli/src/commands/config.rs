@@ -141,11 +141,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             let key = known(key)?;
             let value = read_value(key, value)?;
             change(&path, |document| {
-                let mut at = document.as_item_mut();
-                for part in key.name.split('.') {
-                    at = &mut at[part];
+                match key.name.split_once('.') {
+                    // A section of its own, as a person would write it.
+                    Some((table, name)) => {
+                        document.entry(table).or_insert_with(toml_edit::table)[name] =
+                            Item::Value(value);
+                    }
+                    None => document[key.name] = Item::Value(value),
                 }
-                *at = Item::Value(value);
             })?;
         }
         Action::Unset { key } => {
