@@ -90,8 +90,13 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
     while let Some(c) = chars.next() {
         let next = chars.peek().copied().unwrap_or(' ');
         match c {
-            // "3 < 4" and "<3" stay.
-            '<' if next.is_alphabetic() || matches!(next, '/' | '|' | '!' | '<') => out.push('‹'),
+            // "3 < 4", "<3" and "<-" stay; templates have more signs than a list would hold.
+            '<' if !(next.is_whitespace()
+                || next.is_ascii_digit()
+                || matches!(next, '=' | '-')) =>
+            {
+                out.push('‹');
+            }
             '[' if matches!(next, 'I' | '/') => out.push('⟦'),
             // An entry does not fill the slots of a prompt.
             '{' if next == '{' => out.push('❴'),
