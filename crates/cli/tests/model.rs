@@ -52,7 +52,7 @@ fn a_model_that_is_not_there_is_named_with_the_way_out() {
     }
     let said = sandbox.fails(3, &["model", "pull", "nix"]);
     assert!(
-        said.starts_with("companion: no model \"nix\" to pull; there is minilm;"),
+        said.starts_with("companion: no model \"nix\" to pull; there is minilm, qwen2.5-0.5b, qwen2.5-1.5b, qwen2.5-3b, qwen2.5-7b;"),
         "{said}"
     );
     let said = sandbox.fails(2, &["model", "show", "../../etc"]);

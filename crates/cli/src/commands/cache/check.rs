@@ -109,7 +109,7 @@ mod tests {
             (b"{\"a\":\"x\"}", "missing field `b` at column 9"),
             (
                 b"{\"a\":\"x\",\"b\":7}",
-                "invalid type: integer `7`, expected a string at column 13",
+                "invalid type: integer `7`, expected a string at column 14",
             ),
             (b"{\"a\":\"x\",\"b\":\" \"}", "\"b\" is blank"),
             (b"\xff", "invalid UTF-8 at byte 1"),
