@@ -74,7 +74,11 @@ fn four_answers_cost_at_most_1_15_of_the_prompt_tokens_of_one() {
 fn no_attack_of_the_set_breaks_a_form_with_real_weights() {
     let Some(model) = tiny() else { return };
     let language = language(&model);
-    let all = cases();
+    let mut all = cases();
+    // The whole set is minutes of generating; COMPANION_TEST_ALL=1 takes it.
+    if std::env::var_os("COMPANION_TEST_ALL").is_none() {
+        all = all.into_iter().step_by(20).collect();
+    }
     let (mut answers, mut malformed, mut kept) = (0, 0, 0);
     for case in all.iter() {
         let (mut journal, _dir) = journal();
