@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use assistant::cache::judge::Judge;
 use assistant::cache::{
     CacheOptions, Computed, Context, Decider, Embed, How, JournalStore, Mode, Request,
     SemanticCache, Served, Task,
@@ -164,4 +165,39 @@ fn a_crash_at_any_point_leaves_a_store_that_opens() {
         drop((again, reopened));
         fs::remove_dir_all(&copy).unwrap();
     }
+}
+
+/// What `tools/train/judge/export.py` computed with PyTorch, in f32.
+#[derive(serde::Deserialize)]
+struct Expected {
+    a: String,
+    b: String,
+    cosine: f32,
+    logit: f32,
+}
+
+#[test]
+fn the_judge_says_what_the_training_tool_says_of_the_same_pairs() {
+    let Some(models) = common::real_models() else {
+        return;
+    };
+    let encoder = common::encoder(&models.join("minilm"));
+    let judge = Judge::committed(&encoder)
+        .unwrap()
+        .expect("it was trained on these weights");
+    let json = include_str!("fixtures/judge_expected.json");
+    let rows: Vec<Expected> = serde_json::from_str(json).unwrap();
+    for row in &rows {
+        let score = judge.score(&row.a, &row.b, row.cosine);
+        assert!(
+            (score - row.logit).abs() < 0.05,
+            "{} | {}: {score}, not {}",
+            row.a,
+            row.b,
+            row.logit
+        );
+        let turned = judge.score(&row.b, &row.a, row.cosine);
+        assert!((score - turned).abs() < 1e-6, "the order does not matter");
+    }
+    assert!(rows.len() >= 5);
 }

@@ -47,12 +47,23 @@ def describe(logits, pairs):
     return line, auc + served5
 
 
+def prepared(judge, texts, pairs, tokens, rng):
+    """Batches with what the layers below the trained ones make of them, and their labels."""
+    ready = []
+    for group in batches(texts, pairs, tokens, rng):
+        batch = texts.batch([pairs[i] for i in group])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            batch["x"] = judge.below(batch["ids"], batch["second"], batch["mask"]).bfloat16()
+        ready.append((batch, torch.tensor([float(pairs[i].label) for i in group])))
+    return ready
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model-dir", type=pathlib.Path, required=True)
     parser.add_argument("--pairs", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--mock", type=pathlib.Path)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--first-layer", type=int, default=3)
     parser.add_argument("--hidden", type=int, default=64)
@@ -61,6 +72,8 @@ def main():
     parser.add_argument("--batch-tokens", type=int, default=2000)
     parser.add_argument("--negatives", type=int, default=11)
     parser.add_argument("--rule", type=int, default=5)
+    parser.add_argument("--keep-pairs", type=int, default=2, help="epochs that read the same pairs")
+    parser.add_argument("--decay", type=float, default=0.05)
     parser.add_argument("--watch", type=int, default=1500, help="held-out pairs that are looked at after each epoch")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=5)
@@ -89,19 +102,19 @@ def main():
     inside = [p for p in judge.layers.parameters() if p.requires_grad]
     head = [*judge.hidden.parameters(), *judge.out.parameters()]
     print(f"{sum(p.numel() for p in inside)} parameters in the layers, {sum(p.numel() for p in head)} in the head", flush=True)
-    optimizer = torch.optim.AdamW([{"params": inside}, {"params": head}], lr=args.rate, weight_decay=0.02)
-    groups = batches(texts, pairs, args.batch_tokens, rng)
-    ready = []
-    for group in groups:
-        batch = texts.batch([pairs[i] for i in group])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            batch["x"] = judge.below(batch["ids"], batch["second"], batch["mask"]).bfloat16()
-        ready.append((batch, torch.tensor([float(pairs[i].label) for i in group])))
+    optimizer = torch.optim.AdamW([{"params": inside}, {"params": head}], lr=args.rate, weight_decay=args.decay)
+    ready = prepared(judge, texts, pairs, args.batch_tokens, rng)
     print(f"{len(ready)} batches ready; {time.time() - began:.0f} s, {time.process_time():.0f} s of CPU", flush=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [args.rate, args.rate], total_steps=args.epochs * len(ready), pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [args.rate, args.rate], total_steps=args.epochs * (len(ready) + 12), pct_start=0.1)
     mean = torch.optim.swa_utils.AveragedModel(judge, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
     best = -1.0
     for number in range(1, args.epochs + 1):
+        if number > 1 and number % args.keep_pairs == 1:
+            # Other pairs of the same clusters: there are many more than one epoch can read.
+            cross = neighbours(train, texts.vectors)
+            pairs = training_pairs(train, cross, rng, negatives=args.negatives, rule=args.rule) + mock
+            texts.add(args.model_dir, [t for p in pairs for t in (p.a, p.b)])
+            ready = prepared(judge, texts, pairs, args.batch_tokens, rng)
         judge.train()
         rng.shuffle(ready)
         total = 0.0

@@ -64,9 +64,6 @@ impl std::fmt::Debug for Judge {
 impl Judge {
     /// The judge that this build carries, over `encoder`; none where it was trained on other weights.
     pub fn committed(encoder: &Encoder) -> Result<Option<Judge>> {
-        if WEIGHTS.is_empty() {
-            return Ok(None); // this build carries none
-        }
         let meta: Meta =
             serde_json::from_str(META).map_err(|e| broken(format!("judge.json: {e}")))?;
         let digits = encoder.made_from();
