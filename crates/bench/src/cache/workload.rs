@@ -1,6 +1,6 @@
 //! A simulated use: 1,000 prompts of 12 people in 30 days, with the truth about each known.
 //!
-//! The model of use. Each person opens the journal on three days of four, once, at an hour of their own. They begin with a
+//! The model of use. Each person opens the journal on seven days of eight, once, at an hour of their own. They begin with a
 //! wish for a question (daily); two in three have one wording and keep to it, and one in two asks once more for another
 //! question. Four in ten then ask for help with what they are writing (continuation: to go on, how to, to reflect), look at
 //! the answer, and ask again within minutes, once or twice, by the same words or others: after closing the window, on the
@@ -135,7 +135,7 @@ fn prompts(clusters: &[Cluster]) -> Vec<Asked> {
     let mut entries = [0_usize; USERS];
     for day in 0..DAYS {
         for (user, entries) in entries.iter_mut().enumerate() {
-            if random.below(4) == 0 {
+            if random.below(8) == 0 {
                 continue;
             }
             let mut at =

@@ -111,6 +111,9 @@ mod tests {
             let mark = Mark::choose("", std::slice::from_ref(&message));
             let guarded = mark.guard(text, &tokens);
             assert_eq!(mark.take_off(&guarded), text);
+            if text.trim().is_empty() {
+                continue; // What meets over nothing is the template's own.
+            }
             for (before, after) in [
                 ("", ""),
                 ("<", ""),
