@@ -1,8 +1,8 @@
 //! The memory of language models: keys and values of the tokens read so far.
 //!
-//! They lie in pages of [`KV_TOKENS`](kernels::KV_TOKENS) tokens, of which there are only as many as a given
+//! They lie in pages of [`KV_TOKENS`] tokens, of which there are only as many as a given
 //! number of bytes holds. Sequences that begin alike share pages: a tree remembers which tokens each full
-//! page holds ([`KvCache::start`]), and a fork shares all of its origin's. A shared page is never written
+//! page holds (`KvCache::start`), and a fork shares all of its origin's. A shared page is never written
 //! to: whoever continues it copies it first. Where pages run out, the tree gives up those that were used
 //! longest ago and that no sequence holds.
 //!

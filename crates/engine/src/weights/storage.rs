@@ -41,7 +41,7 @@ impl Storage {
         }
     }
 
-    /// Whether it stands for floats, so that [`widen`](Storage::widen) can be asked.
+    /// Whether it stands for floats, so that `widen` can be asked.
     pub fn is_float(self) -> bool {
         match self {
             Storage::Plain(dtype) => matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{QError, QShape, f16_to_f32};
 use crate::PANEL;
 
-/// A quantized matrix, its sizes checked; the layout is that of the [module](super).
+/// A quantized matrix, its sizes checked; the layout is that of this module's own documentation.
 ///
 /// Every code is a weight, so bytes from a file need no other check. A scale that is not finite gives
 /// results that are not.
