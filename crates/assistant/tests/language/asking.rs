@@ -219,4 +219,6 @@ fn the_bar_of_evidence_is_where_it_was_measured() {
         yes.len(),
         no.len()
     );
+    assert!(made_up * 50 <= no.len(), "{made_up} of {}", no.len());
+    assert!(right * 2 >= yes.len(), "{right} of {}", yes.len());
 }
