@@ -4,9 +4,8 @@ the next token, on entries that nothing was trained or calibrated on.
 
     python tools/eval/quantization_kl.py --model data/models/companion-tiny --ours DIR/int8 DIR/int4 DIR/mixed
 
-`--ours` are folders that `companion model quantize` made of the model. llama.cpp's files are made by llama.cpp itself
-(llama-cpp-python) and read back with the gguf package; without them, or for models whose widths its K formats do not
-take, those rows are left out. Everything runs through one forward pass, transformers', with the weights that the
+`--ours` are folders that `companion model quantize` made of the model. llama.cpp's formats are those of ggml_formats.py;
+with --llama-cpp, llama.cpp itself (llama-cpp-python) makes the files and the gguf package reads them. Everything runs through one forward pass, transformers', with the weights that the
 files stand for and with activations rounded as each engine rounds them: 8 bits a group of the row (ours), a block of
 32 (Q8_0, Q4_0), 256 (K formats). So the figures hold the formats and the quantizers against each other, nothing else.
 """
@@ -22,6 +21,8 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import ggml_formats
+
 ROOT = pathlib.Path(__file__).parents[2]
 PANEL = 16
 
@@ -31,6 +32,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "data/models/companion-tiny")
     parser.add_argument("--ours", type=pathlib.Path, nargs="*", default=[])
     parser.add_argument("--peers", nargs="*", default=["Q8_0", "Q4_0", "Q4_K_M"])
+    parser.add_argument("--llama-cpp", action="store_true", help="let llama.cpp itself quantize")
     parser.add_argument("--texts", type=pathlib.Path, default=ROOT / "data/journal-200/entries.jsonl")
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--tokens", type=int, default=256, help="of each text")
@@ -47,8 +49,7 @@ def main():
     print("| format | bits a weight | mean KL, nats | same first token | perplexity |\n| --- | ---: | ---: | ---: | ---: |")
     print(f"| f32 | 32 | 0 | 100.0 % | {perplexity(exact, rows):.3f} |")
     made = [ours(folder, model) for folder in args.ours]
-    if args.peers:
-        made += list(llama_cpp(args.model, model, args.peers))
+    made += llama_cpp(args.model, model, args.peers) if args.llama_cpp else (emulated(model, name) for name in args.peers)
     for name, size, replaced, norms in made:
         found = logits(with_weights(model, replaced, norms), rows)
         same = np.mean([(a.argmax(-1) == b.argmax(-1)).float().mean().item() for a, b in zip(exact, found)])
@@ -169,6 +170,22 @@ def unpack(codes, scales, inputs):
     values = values.transpose(0, 2, 1, 3).reshape(panels * PANEL, groups * group)
     scale = np.repeat(scales.astype(np.float32).transpose(0, 2, 1).reshape(panels * PANEL, groups), group, 1)
     return torch.from_numpy(values * scale)[:, :inputs], group
+
+
+def emulated(model, format):
+    """The same of one of llama.cpp's mixtures, by ggml_formats.py; norms and biases stay f32."""
+    if not model.config.tie_word_embeddings:
+        raise SystemExit("the mixtures of ggml_formats.py are those for tied embeddings; give --llama-cpp")
+    replaced, size = {}, 0
+    for name, tensor in model.named_parameters():
+        if tensor.ndim < 2:
+            size += 4 * tensor.numel()
+            continue
+        name = name.removesuffix(".weight")
+        type = ggml_formats.mixture(name, format, model.config.num_hidden_layers)
+        size += tensor.numel() * ggml_formats.BITS[type] / 8
+        replaced[name] = (*ggml_formats.quantize(tensor.detach(), type), None)
+    return f"llama.cpp {format}, as in ggml_formats.py", size, replaced, {}
 
 
 def llama_cpp(folder, model, formats):
