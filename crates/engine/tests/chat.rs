@@ -118,6 +118,10 @@ fn plain_messages_are_encoded_like_the_rendered_text() {
 /// Templates that try to take time, memory or files.
 const HOSTILE: &[(&str, &str)] = &[
     (
+        "lists in lists",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+    ),
+    (
         "an endless loop",
         "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
     ),

@@ -63,6 +63,14 @@ fn hostile_files_are_named_errors() {
             "the header is malformed: tensor \"a\" stands twice at line 1 column 56",
         ),
         (
+            "more dimensions than there are",
+            file(
+                r#"{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}"#,
+                1,
+            ),
+            "the header is malformed: tensor \"a\": more than 8 dimensions at line 1 column 46",
+        ),
+        (
             "a dtype from the future",
             file(
                 r#"{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}"#,

@@ -10,9 +10,13 @@ use serde_json::Value;
 use super::{Message, json};
 use crate::{Error, Result};
 
-/// Fuel for a conversation without text; each byte of text adds one more. A fuel pays for one instruction or 64
-/// bytes of data, so this bounds memory too: 6 MB and 64 times the text.
-const BASE_FUEL: u64 = 100_000;
+/// Fuel for a conversation without text; every two bytes of text add one more. A fuel pays for one instruction or 64
+/// bytes of data, so this bounds memory too: about 1 MB and 32 times the text.
+const BASE_FUEL: u64 = 20_000;
+
+/// Stack of the thread that renders: a template can nest a list into a list for as long as it has fuel, and what
+/// is nested is printed and freed recursively.
+const STACK_BYTES: usize = 256 << 20;
 
 /// Bytes that a template may write beside eight times the text.
 const BASE_OUTPUT: usize = 1 << 18;
@@ -66,12 +70,25 @@ impl ChatTemplate {
 
     /// What the template makes of `messages`, and of the beginning of an answer if `answer`.
     pub fn render(&self, messages: &[Message], answer: bool) -> Result<String> {
+        let failed =
+            |reason: &str| Error::Unsupported(format!("the chat template failed: {reason}"));
+        std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, || self.render_here(messages, answer))
+                .map_err(|e| failed(&e.to_string()))?
+                .join()
+                .unwrap_or_else(|_| Err(failed("it panicked")))
+        })
+    }
+
+    fn render_here(&self, messages: &[Message], answer: bool) -> Result<String> {
         let size: usize = messages
             .iter()
             .map(|message| message.role.len() + message.content.len())
             .sum();
         let mut env = self.env.clone();
-        env.set_fuel(Some(BASE_FUEL + size as u64));
+        env.set_fuel(Some(BASE_FUEL + size as u64 / 2));
         let failed = |e: JinjaError| Error::Unsupported(format!("the chat template failed: {e}"));
         let template = env.get_template(NAME).map_err(failed)?;
         let turns: Vec<Jinja> = messages

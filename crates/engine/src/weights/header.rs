@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The longest header that is read: a thousand times what the encoder has, and a hundred times less than
 /// what would hurt.
@@ -234,17 +234,84 @@ pub(super) struct Header {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
+/// More dimensions than any tensor has.
+const MAX_DIMENSIONS: usize = 8;
+
+/// More entries of metadata than any file has.
+const MAX_METADATA: usize = 512;
+
 #[derive(Deserialize)]
 struct RawTensor {
     dtype: String,
-    shape: Vec<usize>,
+    shape: Shape,
     data_offsets: (usize, usize),
 }
 
-/// The header's entries in file order; a name that stands twice is an error.
+/// Extents, no more than [`MAX_DIMENSIONS`]: a list of ones takes four times its text.
+struct Shape(Vec<usize>);
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Extents;
+        impl<'de> Visitor<'de> for Extents {
+            type Value = Shape;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of extents")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+                let mut extents = Vec::new();
+                while let Some(extent) = list.next_element()? {
+                    if extents.len() == MAX_DIMENSIONS {
+                        let reason = format!("more than {MAX_DIMENSIONS} dimensions");
+                        return Err(A::Error::custom(reason));
+                    }
+                    extents.push(extent);
+                }
+                Ok(Shape(extents))
+            }
+        }
+        deserializer.deserialize_seq(Extents)
+    }
+}
+
+/// Free-form texts, no more than [`MAX_METADATA`].
+struct Metadata(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+                let mut texts = BTreeMap::new();
+                while let Some((key, text)) = map.next_entry()? {
+                    if texts.len() == MAX_METADATA {
+                        let reason = format!("more than {MAX_METADATA} entries of metadata");
+                        return Err(A::Error::custom(reason));
+                    }
+                    texts.insert(key, text);
+                }
+                Ok(Metadata(texts))
+            }
+        }
+        deserializer.deserialize_map(Texts)
+    }
+}
+
+/// The header's entries, each in the form that it is kept in: a hostile header has many, and each form on the way
+/// would take memory again. A name that stands twice is an error.
 struct RawHeader {
-    tensors: Vec<(String, RawTensor)>,
-    metadata: BTreeMap<String, String>,
+    tensors: BTreeMap<String, TensorInfo>,
+    /// The first tensor of a dtype that is not known, and that dtype.
+    unknown: Option<(String, String)>,
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 impl<'de> Deserialize<'de> for RawHeader {
@@ -259,30 +326,49 @@ impl<'de> Deserialize<'de> for RawHeader {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader, A::Error> {
                 let mut header = RawHeader {
-                    tensors: Vec::new(),
-                    metadata: BTreeMap::new(),
+                    tensors: BTreeMap::new(),
+                    unknown: None,
+                    metadata: None,
                 };
-                let mut seen = std::collections::BTreeSet::new();
                 while let Some(name) = map.next_key::<String>()? {
-                    if !seen.insert(name.clone()) {
+                    let is_metadata = name == "__metadata__";
+                    if header.tensors.contains_key(&name)
+                        || (is_metadata && header.metadata.is_some())
+                    {
                         return Err(A::Error::custom(format!("tensor {name:?} stands twice")));
                     }
-                    if name == "__metadata__" {
-                        header.metadata = map.next_value()?;
+                    if is_metadata {
+                        header.metadata = Some(map.next_value::<Metadata>()?.0);
                     } else if name.len() > 1024 {
                         map.next_value::<IgnoredAny>()?;
                         return Err(A::Error::custom("a tensor name is longer than 1024 bytes"));
                     } else {
-                        let tensor = map
+                        let tensor: RawTensor = map
                             .next_value()
                             .map_err(|e| A::Error::custom(format!("tensor {name:?}: {e}")))?;
-                        header.tensors.push((name, tensor));
+                        header.add(name, tensor);
                     }
                 }
                 Ok(header)
             }
         }
         deserializer.deserialize_map(Entries)
+    }
+}
+
+impl RawHeader {
+    fn add(&mut self, name: String, tensor: RawTensor) {
+        let dtype = Dtype::from_word(&tensor.dtype);
+        if dtype.is_none() && self.unknown.is_none() {
+            self.unknown = Some((name.clone(), tensor.dtype));
+        }
+        let info = TensorInfo {
+            // The file is refused where it is not known.
+            dtype: dtype.unwrap_or(Dtype::U8),
+            shape: tensor.shape.0,
+            range: tensor.data_offsets.0..tensor.data_offsets.1,
+        };
+        self.tensors.insert(name, info);
     }
 }
 
@@ -305,34 +391,33 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Header, WeightError> {
     let raw: RawHeader = serde_json::from_slice(json).map_err(|e| WeightError::BadHeader {
         reason: e.to_string(),
     })?;
-    let data_bytes = bytes.len() - data_start;
-    let mut tensors = BTreeMap::new();
-    for (name, tensor) in raw.tensors {
-        let info = check_tensor(&name, tensor, data_bytes)?;
-        tensors.insert(name, info);
+    if let Some((tensor, dtype)) = raw.unknown {
+        return Err(WeightError::UnknownDtype { tensor, dtype });
     }
-    check_coverage(&tensors, data_bytes)?;
+    let data_bytes = bytes.len() - data_start;
+    for (name, info) in &raw.tensors {
+        check_tensor(name, info, data_bytes)?;
+    }
+    check_coverage(&raw.tensors, data_bytes)?;
     Ok(Header {
         data_start,
-        tensors,
-        metadata: raw.metadata,
+        tensors: raw.tensors,
+        metadata: raw.metadata.unwrap_or_default(),
     })
 }
 
-fn check_tensor(name: &str, raw: RawTensor, data_bytes: usize) -> Result<TensorInfo, WeightError> {
-    let dtype = Dtype::from_word(&raw.dtype).ok_or_else(|| WeightError::UnknownDtype {
-        tensor: name.to_owned(),
-        dtype: raw.dtype.clone(),
-    })?;
-    let (begin, end) = raw.data_offsets;
-    let size = raw
+fn check_tensor(name: &str, info: &TensorInfo, data_bytes: usize) -> Result<(), WeightError> {
+    let (begin, end) = (info.range.start, info.range.end);
+    let size = info
         .shape
         .iter()
-        .try_fold(dtype.size_bytes(), |size, &extent| size.checked_mul(extent));
+        .try_fold(info.dtype.size_bytes(), |size, &extent| {
+            size.checked_mul(extent)
+        });
     if end < begin || size != Some(end - begin) {
         return Err(WeightError::BadSize {
             tensor: name.to_owned(),
-            shape: raw.shape,
+            shape: info.shape.clone(),
             begin,
             end,
         });
@@ -344,11 +429,7 @@ fn check_tensor(name: &str, raw: RawTensor, data_bytes: usize) -> Result<TensorI
             data_bytes,
         });
     }
-    Ok(TensorInfo {
-        dtype,
-        shape: raw.shape,
-        range: begin..end,
-    })
+    Ok(())
 }
 
 /// Checks that the tensors lie side by side and cover the data to its end.
