@@ -1,15 +1,17 @@
 //! `companion benchmark`: what this machine does, measured. The user's journal is not opened.
+//!
+//! `decoder` holds the two measurements that other programs read (`--inference`, `--batch`), `suites` all others.
+
+mod decoder;
+mod show;
+mod suites;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-use bench::{BatchOptions, InferenceOptions, Options};
 use engine::decoder::KvKind;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::Line;
-use crate::output::Style;
 
 /// What to measure; everything where nothing is chosen.
 #[derive(Debug, clap::Args)]
@@ -78,100 +80,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
-    if let (true, Some(model)) = (args.batch, &args.model) {
-        return batch(context, args, model);
+    match &args.model {
+        Some(model) if args.batch => decoder::batch(context, args, model),
+        Some(model) if args.inference => decoder::inference(context, args, model),
+        _ => suites::run(context, args),
     }
-    if let (true, Some(model)) = (args.inference, &args.model) {
-        return inference(context, args, model);
-    }
-    let all = args.all || !(args.encoder || args.cache || args.journal || args.startup);
-    let options = Options {
-        encoder: all || args.encoder,
-        cache: all || args.cache,
-        data: args.data.clone(),
-        journal: all || args.journal,
-        startup: all || args.startup,
-        models_dir: context.models_dir(),
-        model: args
-            .model
-            .clone()
-            .unwrap_or_else(|| context.config.encoder.clone()),
-        threads: args.threads,
-        entries: args.entries.max(1),
-        program: program()?,
-    };
-    let report = bench::run(&options, &mut |step| {
-        context
-            .out
-            .note(Line::new().dim(format!("measuring {step}")));
-    })?;
-    if context.out.is_json() {
-        context.out.json(&report)?;
-        return Ok(Exit::Success);
-    }
-    for line in report.lines() {
-        let style = if line.starts_with("warning: ") {
-            Style::Bad
-        } else {
-            Style::Plain
-        };
-        context.out.line(Line::new().styled(style, line))?;
-    }
-    Ok(Exit::Success)
-}
-
-/// Measures how the language model `model` serves many texts at once.
-fn batch(context: &Context, args: &Args, model: &str) -> anyhow::Result<Exit> {
-    let options = BatchOptions {
-        models_dir: context.models_dir(),
-        model: model.to_owned(),
-        threads: args.threads,
-        runs: args.batch_runs,
-        exact: false,
-        requests: args.serving,
-    };
-    let figures = bench::measure_batch(&options, &mut |step| {
-        context
-            .out
-            .note(Line::new().dim(format!("measuring {step}")));
-    })?;
-    if context.out.is_json() {
-        context.out.json(&figures)?;
-        return Ok(Exit::Success);
-    }
-    for line in figures.lines() {
-        context.out.line(line)?;
-    }
-    Ok(Exit::Success)
-}
-
-/// Measures the language model `model`.
-fn inference(context: &Context, args: &Args, model: &str) -> anyhow::Result<Exit> {
-    let options = InferenceOptions {
-        models_dir: context.models_dir(),
-        model: model.to_owned(),
-        prompt_tokens: args.prompt_tokens.max(1),
-        gen_tokens: args.gen_tokens,
-        rows: args.rows.max(1),
-        threads: args.threads,
-        runs: args.runs.max(1),
-        kv: args.kv,
-        exact: args.exact,
-    };
-    let figures = bench::measure_inference(&options, &mut |step| {
-        context.out.note(Line::new().dim(step));
-    })?;
-    if context.out.is_json() {
-        context.out.json(&figures)?;
-        return Ok(Exit::Success);
-    }
-    for line in figures.lines() {
-        context.out.line(line)?;
-    }
-    Ok(Exit::Success)
-}
-
-/// This program, as it was started.
-fn program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("cannot find the program's own file")
 }
