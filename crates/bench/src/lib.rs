@@ -21,6 +21,7 @@ mod error;
 mod inference;
 mod journal_suite;
 mod machine;
+mod profile;
 mod sample;
 mod startup;
 mod table;
@@ -43,7 +44,11 @@ pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
 pub use inference::{InferenceFigures, InferenceOptions, Spread, measure_inference};
 pub use journal_suite::JournalFigures;
-pub use machine::Machine;
+pub use machine::{Machine, Memory, memory, resident_bytes};
+pub use profile::{
+    Bits, Disk, Hardware, Prediction, Profile, ProfileOptions, Recommendation, ThreadRate,
+    measure_profile,
+};
 pub use startup::StartupFigures;
 pub use times::Times;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// What a reader needs to compare figures. No host name, no user.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
 pub struct Machine {
     /// The processor's name; `unknown` where the system does not tell.
     pub cpu: String,
@@ -33,6 +33,49 @@ impl Machine {
     }
 }
 
+/// Memory of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// What there is, or what a control group lets this process have if that is less.
+    pub total_bytes: u64,
+    /// What could be had now without swapping.
+    pub available_bytes: u64,
+}
+
+/// Asks the system for its memory; `None` where it does not tell.
+pub fn memory() -> Option<Memory> {
+    let meminfo = read("/proc/meminfo");
+    let limit = read("/sys/fs/cgroup/memory.max").trim().parse().ok();
+    let limit = limit.unwrap_or(u64::MAX);
+    Some(Memory {
+        total_bytes: field_bytes(&meminfo, "MemTotal:")?.min(limit),
+        available_bytes: field_bytes(&meminfo, "MemAvailable:")?.min(limit),
+    })
+}
+
+/// Memory that this process has now, mapped files included; `None` where the system does not tell.
+pub fn resident_bytes() -> Option<u64> {
+    field_bytes(&read("/proc/self/status"), "VmRSS:")
+}
+
+/// Bytes of the last level of cache, where the system tells.
+pub(crate) fn cache_bytes() -> Option<u64> {
+    (0..8)
+        .map(|index| {
+            read(&format!(
+                "/sys/devices/system/cpu/cpu0/cache/index{index}/size"
+            ))
+        })
+        .filter_map(|text| kibibytes(&text))
+        .max()
+}
+
+/// `307200K` in bytes.
+fn kibibytes(text: &str) -> Option<u64> {
+    let number: u64 = text.trim().strip_suffix('K')?.parse().ok()?;
+    Some(number * 1024)
+}
+
 /// Empty where there is no such file: on other systems than Linux.
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
@@ -46,9 +89,11 @@ fn cpu(cpuinfo: &str) -> Option<String> {
 }
 
 fn memory_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    field_bytes(meminfo, "MemTotal:")
+}
+
+fn field_bytes(meminfo: &str, name: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

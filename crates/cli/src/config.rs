@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) country: String,
     /// The language of that card, two letters; empty: the locale's.
     pub(crate) care_language: String,
+    /// Threads of the engine; 0: as many as there are cores.
+    pub(crate) threads: usize,
     /// The language tier.
     pub(crate) language: LanguageConfig,
     /// The semantic cache.
@@ -71,6 +73,7 @@ impl Default for Config {
             care: true,
             country: String::new(),
             care_language: String::new(),
+            threads: 0,
             language: LanguageConfig::default(),
             cache: CacheConfig::default(),
             batch: BatchConfig::default(),

@@ -45,6 +45,7 @@ impl Context {
             }
             config => config?,
         };
+        engine::pool::prefer_threads(config.threads);
         Ok(Context {
             out,
             config,

@@ -22,8 +22,17 @@ pub const MAX_THREADS: usize = 256;
 /// How long a worker looks for the next task before it parks.
 pub const SPIN: Duration = Duration::from_micros(100);
 
-/// The thread count to use: `asked`, else `COMPANION_THREADS`, else what the system offers (16 at most:
-/// beyond that the encoder's phases are too short to share).
+/// What [`prefer_threads`] was told; 0 for nothing.
+static PREFERRED: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets the thread count for pools made from now on where nobody asks for another one and `COMPANION_THREADS` is not
+/// set: the program's own setting. 0 takes it back.
+pub fn prefer_threads(count: usize) {
+    PREFERRED.store(count.min(MAX_THREADS), Ordering::Relaxed);
+}
+
+/// The thread count to use: `asked`, else `COMPANION_THREADS`, else the preferred one, else what the system offers (16
+/// at most: beyond that the encoder's phases are too short to share).
 pub fn thread_count(asked: Option<usize>) -> Result<usize> {
     let parse = |value: String| {
         value
@@ -41,7 +50,10 @@ pub fn thread_count(asked: Option<usize>) -> Result<usize> {
         Err(std::env::VarError::NotUnicode(value)) => Err(Error::Threads {
             value: value.to_string_lossy().into_owned(),
         }),
-        _ => Ok(std::thread::available_parallelism().map_or(1, |n| n.get().min(16))),
+        _ => Ok(match PREFERRED.load(Ordering::Relaxed) {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(16)),
+            preferred => preferred,
+        }),
     }
 }
 

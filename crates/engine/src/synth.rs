@@ -138,6 +138,10 @@ impl Part {
     fn len(&self) -> usize {
         self.shape.iter().product()
     }
+
+    fn bytes(&self) -> u64 {
+        (self.len() * self.dtype().size_bytes()) as u64
+    }
 }
 
 /// Every tensor of a model, in the order of a forward pass.
@@ -229,25 +233,12 @@ fn write(
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<()> {
     let parts = parts(config, quant);
-    let mut metadata = BTreeMap::from([
-        (
-            "companion.config".to_owned(),
-            serde_json::to_string(config).map_err(io::Error::other)?,
-        ),
-        ("companion.synthetic".to_owned(), "true".to_owned()),
-        ("licence".to_owned(), "CC0-1.0".to_owned()),
-    ]);
-    if quant != SynthQuant::F32 {
-        metadata.insert("companion.quant".into(), quant.word().into());
-        metadata.insert("companion.format".into(), FORMAT.into());
-        metadata.insert("companion.group".into(), GROUP.to_string());
-    }
+    let metadata = metadata(config, quant)?;
     let planned: Vec<PlannedTensor> = parts
         .iter()
         .map(|part| PlannedTensor::new(&part.name, part.dtype(), &part.shape))
         .collect();
-    let bytes = |part: &Part| (part.len() * part.dtype().size_bytes()) as u64;
-    let total = parts.iter().map(bytes).sum();
+    let total = parts.iter().map(Part::bytes).sum();
     let mut writer = StreamWriter::new(to, &metadata, planned)?;
     let pool = Pool::new(pool::thread_count(None).map_err(io::Error::other)?);
     let outliers = outliers(config.hidden_size, seed);
@@ -276,8 +267,79 @@ fn write(
                 }
             }
         }
-        done += bytes(part);
+        done += part.bytes();
         progress(done, total);
+    }
+    writer.finish().map(|_| ())
+}
+
+/// What the file says of itself.
+fn metadata(config: &Config, quant: SynthQuant) -> io::Result<BTreeMap<String, String>> {
+    let mut metadata = BTreeMap::from([
+        (
+            "companion.config".to_owned(),
+            serde_json::to_string(config).map_err(io::Error::other)?,
+        ),
+        ("companion.synthetic".to_owned(), "true".to_owned()),
+        ("licence".to_owned(), "CC0-1.0".to_owned()),
+    ]);
+    if quant != SynthQuant::F32 {
+        metadata.insert("companion.quant".into(), quant.word().into());
+        metadata.insert("companion.format".into(), FORMAT.into());
+        metadata.insert("companion.group".into(), GROUP.to_string());
+    }
+    Ok(metadata)
+}
+
+/// Bytes of the numbers of a model of these sizes; its header is a few kilobytes more.
+pub(crate) fn file_bytes(config: &Config, quant: SynthQuant) -> u64 {
+    parts(config, quant).iter().map(Part::bytes).sum()
+}
+
+/// Bytes of the embeddings.
+pub(crate) fn table_bytes(config: &Config, quant: SynthQuant) -> u64 {
+    let parts = parts(config, quant);
+    let table = parts
+        .iter()
+        .filter(|part| part.name.starts_with("model.embed_tokens"));
+    table.map(Part::bytes).sum()
+}
+
+/// A model whose numbers repeat themselves every [`PIECE`]: made as fast as the disk takes it, good for timing only.
+pub(crate) fn write_repeated(
+    to: BufWriter<File>,
+    config: &Config,
+    quant: SynthQuant,
+) -> io::Result<()> {
+    let parts = parts(config, quant);
+    let planned = parts
+        .iter()
+        .map(|part| PlannedTensor::new(&part.name, part.dtype(), &part.shape))
+        .collect();
+    let mut writer = StreamWriter::new(to, &metadata(config, quant)?, planned)?;
+    let mut codes = Numbers::default();
+    for part in &parts {
+        let mut numbers = Numbers::default();
+        // The codes of all matrices are alike, and most of the file.
+        let numbers = match part.kind {
+            Kind::Codes(_) if codes.bytes.is_empty() => {
+                codes.fill(&part.kind, PIECE, SplitMix64(1), &[]);
+                &codes
+            }
+            Kind::Codes(_) => &codes,
+            _ => {
+                numbers.fill(&part.kind, PIECE.min(part.len()), SplitMix64(2), &[]);
+                &numbers
+            }
+        };
+        for from in (0..part.len()).step_by(PIECE) {
+            let count = PIECE.min(part.len() - from);
+            match part.kind {
+                Kind::Floats(_) | Kind::Norm => writer.write(&numbers.floats[..count])?,
+                Kind::Codes(_) => writer.write(&numbers.bytes[..count])?,
+                Kind::Scales(_) => writer.write(&numbers.halves[..count])?,
+            }
+        }
     }
     writer.finish().map(|_| ())
 }

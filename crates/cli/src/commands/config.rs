@@ -71,6 +71,10 @@ const KEYS: &[Key] = &[
         help: "the language of that card (en, de, fr, es, nl, it, pt); empty: as the locale says",
     },
     Key {
+        name: "threads",
+        help: "threads that models compute with; 0: as many as there are cores; COMPANION_THREADS outranks it",
+    },
+    Key {
         name: "language.model",
         help: "the model that writes, a name of `companion model list`; empty: none, the instant tier answers",
     },
@@ -140,16 +144,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         Action::Set { key, value } => {
             let key = known(key)?;
             let value = read_value(key, value)?;
-            change(&path, |document| {
-                match key.name.split_once('.') {
-                    // A section of its own, as a person would write it.
-                    Some((table, name)) => {
-                        document.entry(table).or_insert_with(toml_edit::table)[name] =
-                            Item::Value(value);
-                    }
-                    None => document[key.name] = Item::Value(value),
-                }
-            })?;
+            change(&path, |document| put(document, key.name, value))?;
         }
         Action::Unset { key } => {
             let key = known(key)?;
@@ -167,6 +162,26 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         Action::Path => context.out.line(path.display().to_string())?,
     }
     Ok(Exit::Success)
+}
+
+/// Writes `value` under `key`, which may name a section.
+fn put(document: &mut DocumentMut, key: &str, value: Value) {
+    match key.split_once('.') {
+        // A section of its own, as a person would write it.
+        Some((table, name)) => {
+            document.entry(table).or_insert_with(toml_edit::table)[name] = Item::Value(value);
+        }
+        None => document[key] = Item::Value(value),
+    }
+}
+
+/// Writes several settings at once, for commands that find them out.
+pub(super) fn save(context: &Context, settings: Vec<(&str, Value)>) -> anyhow::Result<()> {
+    change(&context.home().join("config.toml"), |document| {
+        for (key, value) in settings {
+            put(document, key, value);
+        }
+    })
 }
 
 fn list(context: &Context, path: &Path) -> anyhow::Result<()> {

@@ -22,6 +22,7 @@ mod model;
 mod new;
 mod passphrase;
 mod people;
+mod profile;
 mod prompt;
 mod reflect;
 mod rekey;
@@ -111,6 +112,8 @@ pub(crate) enum Command {
     Cache(cache::Args),
     /// Check that everything installed works
     Health(health::Args),
+    /// Measure this machine, and predict how fast each language model would be on it
+    Profile(profile::Args),
     /// Measure what this machine does
     Benchmark(benchmark::Args),
     /// Show or change the settings in config.toml
@@ -177,6 +180,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Model(args) => model::run(&context, &args),
         Command::Cache(args) => cache::run(&context, &args),
         Command::Health(args) => health::run(&context, &args),
+        Command::Profile(args) => profile::run(&context, &args),
         Command::Benchmark(args) => benchmark::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),

@@ -12,6 +12,7 @@ mod table;
 mod verify;
 
 use engine::store::ModelStore;
+pub(crate) use table::size;
 
 use crate::context::Context;
 use crate::exit::Exit;

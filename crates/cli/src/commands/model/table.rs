@@ -48,7 +48,7 @@ pub(super) fn count(parameters: u64) -> String {
 }
 
 /// `22.9 MB`; a megabyte is a million bytes, as on the label of a disk.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),

@@ -61,6 +61,11 @@ impl Target {
 /// Bits that `mixed` has for a weight, all of the file counted: 0.94 GB for 1.54 billion weights.
 pub const MIXED_BITS: f64 = 4.88;
 
+/// Bytes that a `mixed` weight file of a network of these sizes may have where nobody gives a budget.
+pub fn mixed_bytes(config: &crate::model::qwen2::Config) -> u64 {
+    (config.parameters() as f64 * MIXED_BITS / 8.0) as u64
+}
+
 /// How far a matrix is from the original.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct MatrixReport {

@@ -14,7 +14,7 @@ use super::pass::{Pass, Place};
 use super::plan::{self, Planned, What, Worth};
 use super::rounding::{Inputs, Loss, round_matrix};
 use super::write::{embed, observe, read_layer};
-use super::{DecoderQuant, Hands, MIXED_BITS};
+use super::{DecoderQuant, Hands, mixed_bytes};
 use crate::Result;
 use crate::model::qwen2::Config;
 use crate::weights::Source;
@@ -34,8 +34,7 @@ pub(crate) fn spend_bits(
     options: &DecoderQuant,
     planned: &mut [Planned],
 ) -> Result<()> {
-    let budget =
-        (options.budget_bytes).unwrap_or((config.parameters() as f64 * MIXED_BITS / 8.0) as u64);
+    let budget = (options.budget_bytes).unwrap_or_else(|| mixed_bytes(config));
     let spent = planned.iter().map(|p| plan::bytes(p.shape)).sum::<u64>() + floats(config);
     let gains = gains(hands, source, config, texts, planned)?;
     let eight = |shape: QShape| QShape { bits: 8, ..shape };
