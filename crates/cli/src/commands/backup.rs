@@ -13,6 +13,9 @@ use crate::messages;
 use crate::output::Line;
 use crate::passphrase;
 
+/// Where the journal remembers when its last backup was made, as a timestamp of RFC 3339.
+pub(super) const LAST_BACKUP: &str = "backup.last";
+
 /// What to do.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -65,8 +68,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn create(context: &Context, file: &Path, with_key: bool) -> anyhow::Result<Exit> {
-    let journal = context.journal()?;
+    let mut journal = context.journal()?;
     let manifest = backup::create(&journal, file, with_key)?;
+    if !journal.is_read_only() {
+        // So that `companion doctor` knows when the last one was made.
+        journal.set_meta(LAST_BACKUP, Some(&jiff::Timestamp::now().to_string()))?;
+    }
     if context.out.is_json() {
         context.out.json(&Report::of(file, &manifest))?;
         return Ok(Exit::Success);

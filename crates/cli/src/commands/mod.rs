@@ -7,6 +7,7 @@ mod benchmark;
 mod cache;
 mod completions;
 mod config;
+mod doctor;
 mod edit;
 mod embed;
 mod export;
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     Cache(cache::Args),
     /// Check that everything installed works
     Health(health::Args),
+    /// Find what stands in the way, and say what to do about it
+    Doctor(doctor::Args),
     /// Measure this machine, and predict how fast each language model would be on it
     Profile(profile::Args),
     /// Measure what this machine does
@@ -133,6 +136,7 @@ impl Command {
             self,
             Command::Fsck(_)
                 | Command::Backup(_)
+                | Command::Doctor(_)
                 | Command::Export(_)
                 | Command::Completions(_)
                 | Command::Man(_)
@@ -180,6 +184,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Model(args) => model::run(&context, &args),
         Command::Cache(args) => cache::run(&context, &args),
         Command::Health(args) => health::run(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Profile(args) => profile::run(&context, &args),
         Command::Benchmark(args) => benchmark::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
