@@ -21,6 +21,7 @@ pub mod cache;
 pub mod care;
 mod catch_up;
 mod error;
+pub mod gate;
 mod instant;
 pub mod language;
 pub mod personal;

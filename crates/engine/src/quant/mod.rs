@@ -9,6 +9,7 @@
 
 mod calibrate;
 pub mod decoder;
+pub mod gate;
 mod smooth;
 mod squared_error;
 

@@ -119,6 +119,12 @@ impl ModelStore {
                 .and_then(|f| f.sync_all())
                 .map_err(|e| Error::io("write", &path, e))?;
         }
+        self.put_in_place(&staging.path, name)?;
+        Ok(info)
+    }
+
+    /// Renames the finished model in the folder `from` to where `name` belongs; an older one makes way.
+    pub(super) fn put_in_place(&self, from: &Path, name: &str) -> Result<()> {
         let place = self.path(name);
         if place.exists() {
             // A folder cannot be renamed over a full one, so the old model steps aside first.
@@ -126,12 +132,12 @@ impl ModelStore {
                 .models_dir
                 .join(format!(".{name}.{}.old", std::process::id()));
             fs::rename(&place, &old).map_err(|e| Error::io("replace", &place, e))?;
-            fs::rename(&staging.path, &place).map_err(|e| Error::io("write", &place, e))?;
+            fs::rename(from, &place).map_err(|e| Error::io("write", &place, e))?;
             fs::remove_dir_all(&old).map_err(|e| Error::io("delete", &old, e))?;
         } else {
-            fs::rename(&staging.path, &place).map_err(|e| Error::io("write", &place, e))?;
+            fs::rename(from, &place).map_err(|e| Error::io("write", &place, e))?;
         }
-        Ok(info)
+        Ok(())
     }
 }
 

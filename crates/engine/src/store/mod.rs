@@ -9,6 +9,7 @@ mod decoder;
 mod digest;
 mod import;
 mod manifest;
+mod trial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub use digest::sha256_file;
 pub use manifest::{FileInfo, ModelConfig, ModelInfo};
 pub(crate) use manifest::{QUANTIZED_FROM, SYNTHETIC};
+pub use trial::Trial;
 
 use crate::{Error, Result};
 

@@ -1,5 +1,6 @@
-//! `companion model`: getting, making, checking and removing models. No journal is opened here.
+//! `companion model`: getting, making, checking and removing models. No journal is opened here but by `tune`.
 
+mod gate;
 mod import;
 mod list;
 mod ps;
@@ -9,6 +10,7 @@ mod rm;
 mod show;
 mod synth;
 mod table;
+mod tune;
 mod verify;
 
 use engine::store::ModelStore;
@@ -40,6 +42,8 @@ enum Action {
     Verify(verify::Args),
     /// Make a smaller, faster form of a model
     Quantize(quantize::Args),
+    /// Compare a small encoder with its float form on your own entries
+    Tune(tune::Args),
     /// Install a model from files on this computer
     Import(import::Args),
     /// Make a language model of random weights, to measure speed
@@ -56,6 +60,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         Action::Rm(args) => rm::run(context, &store, args),
         Action::Verify(args) => verify::run(context, &store, args),
         Action::Quantize(args) => quantize::run(context, &store, args),
+        Action::Tune(args) => tune::run(context, &store, args),
         Action::Import(args) => import::run(context, &store, args),
         Action::Synth(args) => synth::run(context, &store, args),
     }

@@ -51,10 +51,14 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         // A form that an earlier version made is sound and cannot be read: it is made again.
         let usable = sound(&fast_name) && is_of_this_version(store, &fast_name);
         if made_any || !usable {
-            quantize::make(context, store, known.name, &fast_name)?;
+            let made = quantize::make(context, store, (known.name, &fast_name), false)?;
+            if !made.installed {
+                // The float form works, and is what Companion goes on with.
+                context.out.warn(quantize::refusal(&made.gate, &fast_name));
+            }
             made_any = true;
         }
-        models.push(store.get(&fast_name)?);
+        models.extend(store.get(&fast_name).ok());
     }
     if !made_any {
         context.out.note("already installed, and sound");

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use engine::quant::decoder::{self, DecoderQuant, DecoderReport, quantize_decoder};
+use engine::quant::gate::{GATE, GateReport, Verdict};
 use engine::quant::{QuantReport, quantize_encoder};
-use engine::store::ModelStore;
+use engine::store::{ModelInfo, ModelStore, Trial};
+use serde::Serialize;
 
+use super::gate;
 use super::table::{self, size};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -15,7 +18,9 @@ use crate::exit::{Exit, Failure};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A language model is calibrated with texts: each matrix is rounded so that what it makes of them changes least. \
-    Without --calibrate these are 500 journal entries that come with Companion."
+    Without --calibrate these are 500 journal entries that come with Companion.\n\n\
+    The new model is then compared with the old one, on other texts: what it gets right, how it writes, how fast it is and \
+    what it takes. One that fails is not installed (exit code 1). `companion model show NAME` prints the comparison."
 )]
 pub(super) struct Args {
     /// The model to make smaller
@@ -35,6 +40,19 @@ pub(super) struct Args {
     /// Texts to calibrate with: JSON lines with a "text", or paragraphs
     #[arg(long, value_name = "FILE")]
     calibrate: Option<PathBuf>,
+    /// Install it even if it fails the quality gate; it is marked as such
+    #[arg(long)]
+    force: bool,
+}
+
+/// What was made, and what the gate says of it.
+#[derive(Serialize)]
+pub(super) struct Made<T> {
+    #[serde(flatten)]
+    pub(super) report: T,
+    pub(super) gate: GateReport,
+    /// Whether it is installed now.
+    pub(super) installed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,24 +94,71 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         ))
         .into());
     }
-    let report = make(context, store, &args.name, &new_name)?;
+    let made = make(context, store, (&args.name, &new_name), args.force)?;
+    tell(context, &made, &made.report.model)
+}
+
+/// Prints what was made; the exit code says whether it was installed.
+fn tell<T: Serialize>(
+    context: &Context,
+    made: &Made<T>,
+    model: &ModelInfo,
+) -> anyhow::Result<Exit> {
     if context.out.is_json() {
-        context.out.json(&report)?;
+        context.out.json(made)?;
     } else {
-        table::print(context, &[report.model])?;
+        gate::print(context, &made.gate)?;
+        if made.installed {
+            table::print(context, std::slice::from_ref(model))?;
+        }
     }
-    Ok(Exit::Success)
+    if made.installed {
+        return Ok(Exit::Success);
+    }
+    context.out.warn(refusal(&made.gate, &model.name));
+    Ok(Exit::Failed)
+}
+
+/// Why a model was not installed, and the way out.
+pub(super) fn refusal(gate: &GateReport, name: &str) -> String {
+    let failed: Vec<&str> = gate.failed().map(|check| check.name.as_str()).collect();
+    format!(
+        "{name} was not installed: it failed the quality gate ({}); `companion model quantize --force` installs it all the same",
+        failed.join(", ")
+    )
+}
+
+/// Lets the gate judge the model of `trial`, and installs it if it passes or must be.
+fn admit(
+    context: &Context,
+    store: &ModelStore,
+    trial: Trial<'_>,
+    (from, model): (&str, &ModelInfo),
+    force: bool,
+) -> anyhow::Result<(GateReport, bool)> {
+    let from = store.get(from)?;
+    let mut gate = gate::judge(context, (store, &from), (trial.store(), model))?;
+    let failed = gate.verdict == Verdict::Failed;
+    if failed && !force {
+        return Ok((gate, false));
+    }
+    gate.forced = failed;
+    let report = serde_json::to_vec_pretty(&gate).context("cannot write the gate's report")?;
+    trial.write_beside(&model.name, GATE, &report)?;
+    trial.install(&model.name)?;
+    Ok((gate, true))
 }
 
 /// Makes `new_name` from `name`, with a bar on the way and a line at the end, both on stderr.
 pub(super) fn make(
     context: &Context,
     store: &ModelStore,
-    name: &str,
-    new_name: &str,
-) -> anyhow::Result<QuantReport> {
+    (name, new_name): (&str, &str),
+    force: bool,
+) -> anyhow::Result<Made<QuantReport>> {
+    let trial = store.trial(name)?;
     let mut bar = context.out.progress("quantizing", 0);
-    let report = quantize_encoder(store, name, new_name, &mut |done, total| {
+    let report = quantize_encoder(trial.store(), name, new_name, &mut |done, total| {
         bar.set_total(total);
         bar.set(done);
     });
@@ -105,7 +170,12 @@ pub(super) fn make(
         (report.bytes_before, report.bytes_after),
         errors.fold(0.0, f32::max),
     ));
-    Ok(report)
+    let (gate, installed) = admit(context, store, trial, (name, &report.model), force)?;
+    Ok(Made {
+        report,
+        gate,
+        installed,
+    })
 }
 
 fn make_decoder(
@@ -126,9 +196,10 @@ fn make_decoder(
         budget_bytes: args.budget,
     };
     let texts = args.calibrate.as_deref().map(read_texts).transpose()?;
+    let trial = store.trial(&args.name)?;
     let mut bar = context.out.progress("quantizing", 0);
     let report = quantize_decoder(
-        store,
+        trial.store(),
         &args.name,
         new_name,
         &options,
@@ -150,12 +221,14 @@ fn make_decoder(
         "{:.2} bits a weight, calibrated with {} tokens; --json lists the error of every tensor",
         report.bits_per_weight, report.calibration_tokens
     ));
-    if context.out.is_json() {
-        context.out.json(&report)?;
-    } else {
-        table::print(context, &[report.model])?;
-    }
-    Ok(Exit::Success)
+    let from = (args.name.as_str(), &report.model);
+    let (gate, installed) = admit(context, store, trial, from, args.force)?;
+    let made = Made {
+        report,
+        gate,
+        installed,
+    };
+    tell(context, &made, &made.report.model)
 }
 
 fn said((name, new_name): (&str, &str), (before, after): (u64, u64), worst: f32) -> String {

@@ -2,6 +2,11 @@
 
 use engine::store::{ModelInfo, ModelStore};
 
+use serde::Serialize;
+
+use engine::quant::gate::GateReport;
+
+use super::gate;
 use super::table::size;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -14,10 +19,22 @@ pub(super) struct Args {
     name: String,
 }
 
+/// A model with what the quality gate found when it was made.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    model: &'a ModelInfo,
+    gate: Option<&'a GateReport>,
+}
+
 pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
     let model = store.get(&args.name)?;
+    let gate = gate::read(store, &args.name);
     if context.out.is_json() {
-        context.out.json(&model)?;
+        context.out.json(&Shown {
+            model: &model,
+            gate: gate.as_ref(),
+        })?;
         return Ok(Exit::Success);
     }
     context.out.line(Line::new().bold(model.name.as_str()))?;
@@ -25,6 +42,10 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         context
             .out
             .line(Line::new().dim(format!("  {label:<11}")).plain(value))?;
+    }
+    if let Some(gate) = gate {
+        context.out.blank()?;
+        gate::print(context, &gate)?;
     }
     Ok(Exit::Success)
 }

@@ -131,7 +131,7 @@ fn calibration(
     let texts = match texts {
         Some(texts) => texts,
         None => {
-            shipped = shipped_entries();
+            shipped = calibration_entries();
             &shipped
         }
     };
@@ -157,7 +157,8 @@ fn calibration(
     Ok(chosen)
 }
 
-fn shipped_entries() -> Vec<String> {
+/// The entries that come with Companion to calibrate with.
+pub fn calibration_entries() -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Entry {
         text: String,
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_shipped_entries_are_500_of_50_to_1000_words() {
-        let entries = shipped_entries();
+        let entries = calibration_entries();
         assert_eq!(entries.len(), 500);
         assert!(
             entries

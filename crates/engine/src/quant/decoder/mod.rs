@@ -20,7 +20,7 @@ mod write;
 
 use kernels::Kernels;
 
-pub use install::{DecoderReport, quantize_decoder};
+pub use install::{DecoderReport, calibration_entries, quantize_decoder};
 pub(crate) use write::write_quantized;
 
 use crate::pool::Team;

@@ -1,0 +1,305 @@
+//! What a language model and its small form make of the same texts.
+
+use super::{Check, Pairs};
+use crate::decoder::{Decoder, Work};
+use crate::{Error, Result};
+
+/// Multiply-adds that reading the texts with the float model may take: a minute or so on two cores.
+const WORK: u64 = 3_000_000_000_000;
+
+/// Tokens that any model reads at least, and at most.
+const TOKENS: std::ops::RangeInclusive<u64> = 512..=4096;
+
+/// Tokens of a text that are read.
+const TEXT_TOKENS: usize = 256;
+
+/// Prompts whose first token is compared at most, their length, and how many of them are continued, how far.
+const PROMPTS: usize = 24;
+const PROMPT_TOKENS: usize = 48;
+const REPLIES: usize = 6;
+const REPLY_TOKENS: usize = 24;
+
+/// Rounds of each comparison of speed.
+const ROUNDS: usize = 5;
+
+/// A reply is looping when more than this share of its pairs of tokens has occurred in it before…
+const LOOP: f64 = 0.5;
+/// …and this much more than in the float model's own reply to the same prompt.
+const LOOP_MORE: f64 = 0.3;
+
+/// A reply is absurd when the float model finds its tokens that many nats less likely than those of its own reply.
+const ABSURD: f64 = 3.0;
+
+/// Compares the float model `before` with its small form `after` on `texts`, which neither may have been calibrated
+/// with: next-token accuracy, perplexity, divergence, first tokens and replies, and speed. Without a tokenizer only
+/// speed is compared. `progress` gets (done, total) steps of work of about equal length.
+pub fn compare(
+    before: &Decoder,
+    after: &Decoder,
+    texts: &[&str],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    match before.tokenizer() {
+        Err(_) => {
+            for name in [
+                "next token",
+                "perplexity",
+                "divergence",
+                "first token",
+                "incoherent",
+            ] {
+                checks.push(Check::not_measured(
+                    name,
+                    "the model has no tokenizer, so it reads no texts",
+                ));
+            }
+        }
+        Ok(tokenizer) => {
+            let budget =
+                (WORK / before.config().parameters()).clamp(*TOKENS.start(), *TOKENS.end());
+            let mut texts: Vec<Vec<u32>> =
+                texts.iter().map(|text| tokenizer.encode(text)).collect();
+            let mut left = budget as usize;
+            texts.retain_mut(|tokens| {
+                tokens.truncate(TEXT_TOKENS.min(left));
+                let used = tokens.len() > 8;
+                left -= if used { tokens.len() } else { 0 };
+                used
+            });
+            let total = texts.len() as u64 + 2 * REPLIES as u64;
+            let mut read = Read::default();
+            for (done, tokens) in texts.iter().enumerate() {
+                progress(done as u64, total);
+                read.add(before, after, tokens)?;
+            }
+            checks.extend(read.checks());
+            checks.extend(replies(before, after, &texts, &mut |done| {
+                progress(texts.len() as u64 + done, total);
+            })?);
+        }
+    }
+    checks.extend(speed(before, after)?);
+    Ok(checks)
+}
+
+/// Sums over all tokens of the texts.
+#[derive(Default)]
+struct Read {
+    tokens: usize,
+    /// Negative log-likelihoods, in nats.
+    nll: [f64; 2],
+    /// Tokens that were foreseen.
+    right: [usize; 2],
+    /// Of each token.
+    divergences: Vec<f64>,
+}
+
+impl Read {
+    fn add(&mut self, before: &Decoder, after: &Decoder, tokens: &[u32]) -> Result<()> {
+        let logits = [read_all(before, tokens)?, read_all(after, tokens)?];
+        let vocabulary = before.config().vocab_size;
+        let rows = logits.each_ref().map(|all| all.chunks_exact(vocabulary));
+        let [before_rows, after_rows] = rows;
+        for ((one, other), next) in before_rows.zip(after_rows).zip(&tokens[1..]) {
+            let next = *next as usize;
+            let [p, q] = [one, other].map(log_softmax);
+            self.nll[0] -= p[next];
+            self.nll[1] -= q[next];
+            self.right[0] += usize::from(before.argmax(one) as usize == next);
+            self.right[1] += usize::from(after.argmax(other) as usize == next);
+            let terms = p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q));
+            self.divergences.push(terms.sum());
+            self.tokens += 1;
+        }
+        Ok(())
+    }
+
+    fn checks(mut self) -> [Check; 3] {
+        let n = self.tokens;
+        let percent = self.right.map(|right| 100.0 * right as f64 / n as f64);
+        let [before, after] = self.nll.map(|nll| (nll / n as f64).exp());
+        self.divergences.sort_by(f64::total_cmp);
+        let mean = self.divergences.iter().sum::<f64>() / n as f64;
+        let p99 = self
+            .divergences
+            .get(n * 99 / 100)
+            .copied()
+            .unwrap_or(f64::NAN);
+        [
+            Check::accuracy("next token", n, percent[0], percent[1]),
+            Check::perplexity(n, before, after),
+            Check::divergence(n, mean, p99),
+        ]
+    }
+}
+
+fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|v| f64::from(v - top).exp()).sum();
+    let normal = f64::from(top) + sum.ln();
+    logits.iter().map(|v| f64::from(*v) - normal).collect()
+}
+
+fn read_all(decoder: &Decoder, tokens: &[u32]) -> Result<Vec<f32>> {
+    decoder.clear_kv();
+    let mut sequence = decoder.start(&[])?;
+    decoder.read_all(&mut sequence, tokens)
+}
+
+/// Whether both begin alike, and whether the small one's replies make sense.
+fn replies(
+    before: &Decoder,
+    after: &Decoder,
+    texts: &[Vec<u32>],
+    progress: &mut dyn FnMut(u64),
+) -> Result<[Check; 2]> {
+    let prompts: Vec<&[u32]> = (texts.iter())
+        .filter(|tokens| tokens.len() >= PROMPT_TOKENS)
+        .map(|tokens| &tokens[..PROMPT_TOKENS])
+        .take(PROMPTS)
+        .collect();
+    let (mut same, mut wrong) = (0, 0);
+    for (number, prompt) in prompts.iter().enumerate() {
+        let length = if number < REPLIES { REPLY_TOKENS } else { 1 };
+        let [own, small] = [
+            reply(before, prompt, length)?,
+            reply(after, prompt, length)?,
+        ];
+        same += usize::from(own[0] == small[0]);
+        if number < REPLIES {
+            progress(2 * number as u64);
+            let likely = |reply: &[u32]| mean_nll(before, prompt, reply);
+            let (expected, found) = (likely(&own)?, likely(&small)?);
+            wrong += usize::from(is_incoherent(&own, &small, found - expected));
+        }
+    }
+    let n = prompts.len();
+    if n == 0 {
+        let reason = format!("no text has {PROMPT_TOKENS} tokens");
+        return Ok([
+            Check::not_measured("first token", reason.clone()),
+            Check::not_measured("incoherent", reason),
+        ]);
+    }
+    Ok([
+        Check::first_token(n, 100.0 * same as f64 / n as f64),
+        Check::coherence(n.min(REPLIES), 0, wrong),
+    ])
+}
+
+/// Whether `small` loops where `own` does not, or is `less_likely` nats a token less likely to the float model.
+fn is_incoherent(own: &[u32], small: &[u32], less_likely: f64) -> bool {
+    let (own, small) = (repeated(own), repeated(small));
+    let loops = small > LOOP && small > own + LOOP_MORE;
+    // A NaN is no sense either.
+    loops || less_likely > ABSURD || less_likely.is_nan()
+}
+
+/// The share of pairs of neighbours that occurred before.
+fn repeated(tokens: &[u32]) -> f64 {
+    let mut seen = std::collections::HashSet::new();
+    let pairs = tokens.len().saturating_sub(1).max(1);
+    let old = tokens.windows(2).filter(|pair| !seen.insert(*pair)).count();
+    old as f64 / pairs as f64
+}
+
+/// What `decoder` says after `prompt`, always the likeliest token.
+fn reply(decoder: &Decoder, prompt: &[u32], length: usize) -> Result<Vec<u32>> {
+    decoder.clear_kv();
+    let mut sequence = decoder.start(&[])?;
+    let mut tokens = prompt.to_vec();
+    let mut said = Vec::new();
+    while said.len() < length {
+        let mut work = [Work {
+            sequence: &mut sequence,
+            tokens: &tokens,
+            logits: true,
+        }];
+        let logits = decoder.forward(&mut work)?.remove(0);
+        let logits = logits.ok_or_else(|| Error::Unsupported("no logits".into()))?;
+        tokens = vec![decoder.argmax(&logits)];
+        said.push(tokens[0]);
+    }
+    Ok(said)
+}
+
+/// How unlikely `decoder` finds `reply` after `prompt`, in nats a token.
+fn mean_nll(decoder: &Decoder, prompt: &[u32], reply: &[u32]) -> Result<f64> {
+    let mut tokens = prompt.to_vec();
+    tokens.extend(&reply[..reply.len() - 1]);
+    let logits = read_all(decoder, &tokens)?;
+    let rows = logits.chunks_exact(decoder.config().vocab_size);
+    let rows = rows.skip(prompt.len() - 1).zip(reply);
+    let sum: f64 = rows
+        .map(|(row, token)| -log_softmax(row)[*token as usize])
+        .sum();
+    Ok(sum / reply.len() as f64)
+}
+
+/// Reading 128 tokens, and writing one after them, in turn.
+fn speed(before: &Decoder, after: &Decoder) -> Result<[Check; 2]> {
+    let vocabulary = before.config().vocab_size as u32;
+    let prompt: Vec<u32> = (0..128_u32).map(|i| (i * 7919 + 13) % vocabulary).collect();
+    let read = |decoder: &Decoder| -> Result<()> {
+        decoder.clear_kv();
+        let mut sequence = decoder.start(&[])?;
+        one_step(decoder, &mut sequence, &prompt)
+    };
+    let reading = Pairs::time(ROUNDS, &mut || read(before), &mut || read(after))?;
+    let begin = |decoder: &Decoder| -> Result<crate::decoder::Sequence> {
+        decoder.clear_kv();
+        let mut sequence = decoder.start(&[])?;
+        one_step(decoder, &mut sequence, &prompt)?;
+        Ok(sequence)
+    };
+    let mut texts = [begin(before)?, begin(after)?];
+    let [one, other] = &mut texts;
+    let token = &prompt[..1];
+    let writing = Pairs::time(
+        4 * ROUNDS,
+        &mut || one_step(before, one, token),
+        &mut || one_step(after, other, token),
+    )?;
+    Ok([
+        Check::latency("read 128 tokens", &reading),
+        Check::latency("write a token", &writing),
+    ])
+}
+
+fn one_step(
+    decoder: &Decoder,
+    sequence: &mut crate::decoder::Sequence,
+    tokens: &[u32],
+) -> Result<()> {
+    let mut work = [Work {
+        sequence,
+        tokens,
+        logits: true,
+    }];
+    decoder.forward(&mut work).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_that_loops_or_is_absurd_is_incoherent() {
+        let sound: Vec<u32> = (0..24).collect();
+        let looping: Vec<u32> = (0..24).map(|i| i % 2).collect();
+        assert!(!is_incoherent(&sound, &sound, 0.1));
+        assert!(is_incoherent(&sound, &looping, 0.1));
+        assert!(is_incoherent(&sound, &sound, 4.0));
+        assert!(is_incoherent(&sound, &sound, f64::NAN));
+        // The float model does it too: that is the model, not the rounding.
+        assert!(!is_incoherent(&looping, &looping, 0.0));
+    }
+
+    #[test]
+    fn log_softmax_is_a_distribution() {
+        let all = log_softmax(&[1000.0, 1001.0, 999.0]);
+        let sum: f64 = all.iter().map(|v| v.exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-9 && all[1] > all[0] && all[0] > all[2]);
+    }
+}

@@ -1,0 +1,439 @@
+//! The quality gate: is a small form of a model good enough to take the place of the float one?
+//!
+//! The rules are here, and know numbers only. What is measured comes from [`decoder`] for language models, and from
+//! whoever knows what an encoder is for. Both forms are measured in the same run, in turn, so that a noisy machine is
+//! noisy to both.
+
+pub mod decoder;
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+/// File name of the report beside the model.
+pub const GATE: &str = "gate.json";
+
+/// What a check came to, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// There was nothing to measure with.
+    NotMeasured,
+    /// Within the threshold.
+    Passed,
+    /// Within the threshold, and worth knowing.
+    Warned,
+    /// Beyond it.
+    Failed,
+}
+
+/// One thing that was compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// What, as a word that scripts can rely on.
+    pub name: String,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Of the float model, in `unit`.
+    pub before: Option<f64>,
+    /// Of the small one.
+    pub after: Option<f64>,
+    /// `points`, `bytes`, `ms`, `nats`, …
+    pub unit: String,
+    /// How many samples.
+    pub n: usize,
+    /// The rule, the spread, or why it was not measured.
+    pub says: String,
+}
+
+/// What the gate found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateReport {
+    /// The float model.
+    pub from: String,
+    /// The small one.
+    pub model: String,
+    /// The worst of the checks.
+    pub verdict: Verdict,
+    /// Whether it was installed although it failed.
+    pub forced: bool,
+    /// Each comparison.
+    pub checks: Vec<Check>,
+    /// The kernels that ran.
+    pub kernel: String,
+    /// Threads that ran.
+    pub threads: usize,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl GateReport {
+    /// The report of `checks`.
+    pub fn new(
+        (from, model): (&str, &str),
+        checks: Vec<Check>,
+        (kernel, threads): (&str, usize),
+        begun: Instant,
+    ) -> GateReport {
+        GateReport {
+            from: from.to_owned(),
+            model: model.to_owned(),
+            verdict: worst(&checks),
+            forced: false,
+            checks,
+            kernel: kernel.to_owned(),
+            threads,
+            seconds: begun.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// The checks that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &Check> {
+        (self.checks.iter()).filter(|check| check.verdict == Verdict::Failed)
+    }
+}
+
+/// The worst of `checks`.
+pub fn worst(checks: &[Check]) -> Verdict {
+    let verdicts = checks.iter().map(|check| check.verdict);
+    verdicts.max().unwrap_or(Verdict::NotMeasured)
+}
+
+/// Points of accuracy that may be lost, and above which the loss is worth a warning.
+const ACCURACY_POINTS: f64 = 5.0;
+const ACCURACY_WARNING: f64 = 1.0;
+
+/// The share of the time, and of the memory, that must be saved.
+const FASTER: f64 = 0.20;
+const SMALLER: f64 = 0.60;
+
+/// A model whose float form takes less than this is mostly program, and its memory is not judged.
+const SMALL_BYTES: f64 = 200e6;
+
+/// What takes less than this is mostly overhead, and its time is not judged.
+const SHORT_MS: f64 = 1.0;
+
+/// How far perplexity may rise, and how far the distributions may lie apart in nats a token: from where on it is worth a
+/// warning, and from where on the model is another one.
+const PERPLEXITY: [f64; 2] = [0.05, 0.25];
+const DIVERGENCE: [f64; 2] = [0.05, 0.5];
+
+/// The share of prompts whose first token is the same: below it is worth a warning, and too little.
+const FIRST_TOKEN: [f64; 2] = [90.0, 50.0];
+
+/// The mean cosine between vectors below which an encoder is another one, and the warning.
+const COSINE: [f64; 2] = [0.99, 0.98];
+
+fn graded(bad: bool, doubtful: bool) -> Verdict {
+    match (bad, doubtful) {
+        (true, _) => Verdict::Failed,
+        (false, true) => Verdict::Warned,
+        (false, false) => Verdict::Passed,
+    }
+}
+
+impl Check {
+    /// A check that was not made, and why.
+    pub fn not_measured(name: &str, reason: impl Into<String>) -> Check {
+        Check {
+            name: name.to_owned(),
+            verdict: Verdict::NotMeasured,
+            before: None,
+            after: None,
+            unit: String::new(),
+            n: 0,
+            says: reason.into(),
+        }
+    }
+
+    fn of(name: &str, unit: &str, n: usize, [before, after]: [f64; 2]) -> Check {
+        Check {
+            name: name.to_owned(),
+            verdict: Verdict::Passed,
+            before: Some(before),
+            after: Some(after),
+            unit: unit.to_owned(),
+            n,
+            says: String::new(),
+        }
+    }
+
+    fn judged(mut self, verdict: Verdict, says: impl Into<String>) -> Check {
+        // A number that is none proves nothing, least of all that the model works.
+        let numbers = [self.before, self.after];
+        let sound = numbers.iter().flatten().all(|number| number.is_finite());
+        self.verdict = if sound { verdict } else { Verdict::Failed };
+        self.says = says.into();
+        self
+    }
+
+    /// Accuracies in percent: points lost.
+    pub fn accuracy(name: &str, n: usize, before: f64, after: f64) -> Check {
+        let lost = before - after;
+        Check::of(name, "points", n, [before, after]).judged(
+            graded(lost > ACCURACY_POINTS, lost > ACCURACY_WARNING),
+            match lost > 0.0 {
+                true => format!("{lost:.1} points lost; at most {ACCURACY_POINTS:.0}"),
+                false => format!("nothing lost; at most {ACCURACY_POINTS:.0} points"),
+            },
+        )
+    }
+
+    /// How often the two say the same, in percent.
+    pub fn agreement(name: &str, n: usize, percent: f64) -> Check {
+        let apart = 100.0 - percent;
+        Check::of(name, "percent", n, [100.0, percent]).judged(
+            graded(apart > ACCURACY_POINTS, apart > ACCURACY_WARNING),
+            format!("{apart:.1} % differ; at most {ACCURACY_POINTS:.0} %"),
+        )
+    }
+
+    /// The mean cosine between the two models' vectors of the same texts.
+    pub fn cosine(n: usize, mean: f64, least: f64) -> Check {
+        let [doubtful, bad] = COSINE;
+        Check::of("cosine", "", n, [1.0, mean]).judged(
+            graded(mean < bad, mean < doubtful),
+            format!("mean, the least is {least:.4}; at least {bad}"),
+        )
+    }
+
+    /// Bytes of the weights, as 32-bit floats and as they are now.
+    pub fn weights(before: u64, after: u64) -> Check {
+        Check::smaller("weights", [before as f64, after as f64], 0.0)
+    }
+
+    /// Bytes that the process grew by when it opened each model and worked with it.
+    pub fn memory(before: Option<u64>, after: Option<u64>) -> Check {
+        match (before, after) {
+            (Some(before), Some(after)) => {
+                Check::smaller("memory", [before as f64, after as f64], SMALL_BYTES)
+            }
+            _ => Check::not_measured("memory", "this system does not tell"),
+        }
+    }
+
+    fn smaller(name: &str, [before, after]: [f64; 2], small: f64) -> Check {
+        let saved = 1.0 - after / before;
+        let judged = before >= small;
+        let rule = match judged {
+            true => format!("at least {:.0} %", 100.0 * SMALLER),
+            false => "not judged: at this size it is mostly the program".to_owned(),
+        };
+        Check::of(name, "bytes", 1, [before, after]).judged(
+            graded(judged && saved < SMALLER, saved < SMALLER),
+            format!("{:.0} % less; {rule}", 100.0 * saved),
+        )
+    }
+
+    /// Times in milliseconds, taken in turn.
+    pub fn latency(name: &str, times: &Pairs) -> Check {
+        let [before, after] = [&times.before, &times.after].map(|times| Quartiles::of(times));
+        let saved = 1.0 - after.middle / before.middle;
+        let judged = before.middle >= SHORT_MS;
+        let rule = match judged {
+            true => format!("at least {:.0} %", 100.0 * FASTER),
+            false => "not judged: at this size it is mostly overhead".to_owned(),
+        };
+        Check::of(
+            name,
+            "ms",
+            times.before.len(),
+            [before.middle, after.middle],
+        )
+        .judged(
+            graded(judged && saved < FASTER, saved < FASTER),
+            format!(
+                "{:.0} % less; {rule}; medians, quartiles {:.2} to {:.2} and {:.2} to {:.2}",
+                100.0 * saved,
+                before.low,
+                before.high,
+                after.low,
+                after.high
+            ),
+        )
+    }
+
+    /// Perplexities over the same tokens.
+    pub fn perplexity(n: usize, before: f64, after: f64) -> Check {
+        let rise = after / before - 1.0;
+        let [doubtful, bad] = PERPLEXITY;
+        Check::of("perplexity", "", n, [before, after]).judged(
+            graded(rise > bad, rise > doubtful),
+            format!("{:+.1} %; at most {:+.0} %", 100.0 * rise, 100.0 * bad),
+        )
+    }
+
+    /// The mean divergence of the small model's distribution from the float one's, in nats a token.
+    pub fn divergence(n: usize, mean: f64, p99: f64) -> Check {
+        let [doubtful, bad] = DIVERGENCE;
+        Check::of("divergence", "nats", n, [0.0, mean]).judged(
+            graded(mean > bad, mean > doubtful),
+            format!("a token, {p99:.3} at the 99th percentile; at most {bad}"),
+        )
+    }
+
+    /// The percentage of prompts after which both say the same first.
+    pub fn first_token(n: usize, percent: f64) -> Check {
+        let [doubtful, bad] = FIRST_TOKEN;
+        Check::of("first token", "percent", n, [100.0, percent]).judged(
+            graded(percent < bad, percent < doubtful),
+            format!("the same; at least {bad:.0} %"),
+        )
+    }
+
+    /// How many of `n` replies were incoherent.
+    pub fn coherence(n: usize, before: usize, after: usize) -> Check {
+        Check::of("incoherent", "replies", n, [before as f64, after as f64]).judged(
+            graded(after > 0, false),
+            "none may loop, or be what the float model finds absurd",
+        )
+    }
+}
+
+/// Samples of two things that were measured in turn.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pairs {
+    /// Of the float model.
+    pub before: Vec<f64>,
+    /// Of the small one.
+    pub after: Vec<f64>,
+}
+
+impl Pairs {
+    /// Times both `rounds` times in turn, after a round that does not count; who goes first changes. In milliseconds.
+    pub fn time<E>(
+        rounds: usize,
+        before: &mut dyn FnMut() -> Result<(), E>,
+        after: &mut dyn FnMut() -> Result<(), E>,
+    ) -> Result<Pairs, E> {
+        let mut pairs = Pairs::default();
+        let clock = |work: &mut dyn FnMut() -> Result<(), E>| {
+            let begun = Instant::now();
+            work().map(|()| begun.elapsed().as_secs_f64() * 1e3)
+        };
+        clock(before)?;
+        clock(after)?;
+        for round in 0..rounds {
+            if round % 2 == 0 {
+                pairs.before.push(clock(before)?);
+                pairs.after.push(clock(after)?);
+            } else {
+                pairs.after.push(clock(after)?);
+                pairs.before.push(clock(before)?);
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+struct Quartiles {
+    low: f64,
+    middle: f64,
+    high: f64,
+}
+
+impl Quartiles {
+    fn of(samples: &[f64]) -> Quartiles {
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let index = share * sorted.len().saturating_sub(1) as f64;
+            sorted
+                .get(index.round() as usize)
+                .copied()
+                .unwrap_or(f64::NAN)
+        };
+        Quartiles {
+            low: at(0.25),
+            middle: at(0.5),
+            high: at(0.75),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_threshold_passes_warns_and_fails_where_it_says() {
+        use Verdict::{Failed, Passed, Warned};
+        let pairs = |before: f64, after: f64| Pairs {
+            before: vec![before; 5],
+            after: vec![after; 5],
+        };
+        let cases = [
+            (Check::accuracy("a", 100, 80.0, 80.0), Passed),
+            (Check::accuracy("a", 100, 80.0, 90.0), Passed),
+            (Check::accuracy("a", 100, 80.0, 78.5), Warned),
+            (Check::accuracy("a", 100, 80.0, 75.0), Warned),
+            (Check::accuracy("a", 100, 80.0, 74.9), Failed),
+            (Check::agreement("a", 100, 99.5), Passed),
+            (Check::agreement("a", 100, 96.0), Warned),
+            (Check::agreement("a", 100, 94.0), Failed),
+            (Check::weights(400, 100), Passed),
+            (Check::weights(400, 160), Passed),
+            (Check::weights(400, 170), Failed),
+            (
+                Check::memory(Some(1_000_000_000), Some(300_000_000)),
+                Passed,
+            ),
+            (
+                Check::memory(Some(1_000_000_000), Some(500_000_000)),
+                Failed,
+            ),
+            (Check::memory(Some(10_000_000), Some(9_000_000)), Warned),
+            (Check::memory(None, Some(1)), Verdict::NotMeasured),
+            (Check::latency("l", &pairs(10.0, 7.9)), Passed),
+            (Check::latency("l", &pairs(10.0, 8.1)), Failed),
+            (Check::latency("l", &pairs(0.1, 0.2)), Warned),
+            (Check::perplexity(100, 10.0, 10.4), Passed),
+            (Check::perplexity(100, 10.0, 11.0), Warned),
+            (Check::perplexity(100, 10.0, 13.0), Failed),
+            (Check::divergence(100, 0.01, 0.1), Passed),
+            (Check::divergence(100, 0.1, 0.5), Warned),
+            (Check::divergence(100, 0.6, 2.0), Failed),
+            (Check::first_token(20, 95.0), Passed),
+            (Check::first_token(20, 60.0), Warned),
+            (Check::first_token(20, 40.0), Failed),
+            (Check::coherence(8, 1, 0), Passed),
+            (Check::coherence(8, 0, 1), Failed),
+            (Check::cosine(100, 0.995, 0.98), Passed),
+            (Check::cosine(100, 0.985, 0.9), Warned),
+            (Check::cosine(100, 0.97, 0.9), Failed),
+        ];
+        for (check, expected) in cases {
+            assert_eq!(check.verdict, expected, "{check:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_fails_and_one_failure_fails_all() {
+        assert_eq!(
+            Check::perplexity(9, 10.0, f64::NAN).verdict,
+            Verdict::Failed
+        );
+        assert_eq!(
+            Check::accuracy("a", 0, f64::NAN, 1.0).verdict,
+            Verdict::Failed
+        );
+        let good = Check::weights(400, 100);
+        let open = Check::not_measured("memory", "no way to tell");
+        assert_eq!(worst(&[]), Verdict::NotMeasured);
+        assert_eq!(worst(&[good.clone(), open.clone()]), Verdict::Passed);
+        let bad = Check::coherence(8, 0, 8);
+        assert_eq!(worst(&[bad, good, open]), Verdict::Failed);
+    }
+
+    #[test]
+    fn both_are_timed_equally_often_and_take_turns_at_going_first() {
+        let order = std::cell::RefCell::new(String::new());
+        let say = |what: char| {
+            order.borrow_mut().push(what);
+            Ok::<(), ()>(())
+        };
+        let pairs = Pairs::time(3, &mut || say('f'), &mut || say('q')).expect("no error");
+        assert_eq!((pairs.before.len(), pairs.after.len()), (3, 3));
+        assert_eq!(order.into_inner(), "fqfqqffq");
+    }
+}
