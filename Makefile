@@ -52,6 +52,15 @@ benchmark: build ## Measure the encoder, the journal and the start of the progra
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) benchmark --all
 
+# Times are compared with crates/bench/record/gates.json, or with the record that a machine without one makes of itself in
+# target/gates.json at first; GATES="--power 20" counts what a planted slowdown of 10 % is worth.
+.PHONY: test-performance
+test-performance: build ## Whether anything became slower, larger or less right: the regression gates
+	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
+	@$(CARGO) run --release --locked --quiet --example gates -- --models '$(TEST_MODELS)' --program '$(COMPANION)' \
+	  --records '$(TARGET)/gates.json' --committed crates/bench/record/gates.json --tiny data/models/companion-tiny \
+	  --entries data/journal-200/entries.jsonl --large qwen2.5-1.5b-int8-synth $(GATES)
+
 # Files from outside against the readers, FUZZ_SECONDS each; what is found lies in fuzz/artifacts. The sanitizers'
 # flags are those of a nightly compiler, which the stable one takes with RUSTC_BOOTSTRAP.
 FUZZ_SECONDS ?= 600

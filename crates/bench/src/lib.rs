@@ -18,6 +18,7 @@ mod batch;
 mod cache;
 mod encoder;
 mod error;
+mod gates;
 mod inference;
 mod journal_suite;
 mod machine;
@@ -42,6 +43,9 @@ pub use cache::{
 };
 pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
+pub use gates::{
+    GateOptions, GateReport, Limit, Power, PowerRow, Record, RecordedGate, TimedGate, run_gates,
+};
 pub use inference::{InferenceFigures, InferenceOptions, Spread, measure_inference};
 pub use journal_suite::JournalFigures;
 pub use machine::{Machine, Memory, memory, resident_bytes};

@@ -20,6 +20,7 @@ use crate::{Options, Result};
 pub use latency::Latencies;
 pub use pairs::PairSet;
 pub use search::SearchFigures;
+pub(crate) use workload::WorkloadRates;
 pub use workload::{WorkloadFigures, WorkloadKind};
 
 /// The threshold of the cache beside ours.
@@ -208,6 +209,29 @@ fn curve(encoder: &Encoder, decider: &Decider) -> Vec<TradeOff> {
         });
     }
     points
+}
+
+/// What the gates judge: our cache on the simulated use, with the number of its prompts, and on the held-out author's pairs.
+pub(crate) fn steady(encoder: &Encoder) -> Result<(u64, WorkloadRates, Rates)> {
+    let decider = match Judge::committed(encoder)? {
+        Some(judge) => Decider::default().with_judge(judge),
+        None => Decider::default(),
+    };
+    let workload = workload::measure(encoder)?;
+    let ours = workload.caches.into_iter().find(|c| c.cache == "companion");
+    let pairs = PairSet {
+        name: "held-out author".to_owned(),
+        pairs: Some(pairs::held_out()),
+    };
+    let rates = measure_set(&pairs, encoder, &decider)
+        .figures
+        .into_iter()
+        .flatten();
+    let rates = rates.into_iter().find(|r| r.cache == "companion");
+    match (ours, rates) {
+        (Some(ours), Some(rates)) => Ok((workload.prompts, ours, rates)),
+        _ => Err(crate::Error::WrongAnswer("the cache's own figures")),
+    }
 }
 
 /// Whether there is something at `path`.
