@@ -79,7 +79,15 @@ impl Journal {
 
     /// Erases the thread of an entry. Gives how many turns it had.
     pub fn forget_thread(&mut self, id: EntryId) -> Result<usize> {
-        self.write(|tx| Ok(tx.execute("DELETE FROM threads WHERE entry_id = ?", [id.0])?))
+        self.write(|tx| {
+            // A reply that was kept to serve again is part of what was said.
+            tx.execute(
+                "DELETE FROM answers WHERE task = 'reflection' AND id IN \
+                 (SELECT answer_id FROM answer_sources WHERE entry_id = ?)",
+                [id.0],
+            )?;
+            Ok(tx.execute("DELETE FROM threads WHERE entry_id = ?", [id.0])?)
+        })
     }
 }
 
