@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use assistant::cache::{
-    CacheOptions, JournalStore, MemoryStore, Mode, SemanticCache, Store, Thresholds,
+    CacheOptions, JournalStore, MemoryStore, Mode, SemanticCache, Served, Store, Thresholds,
 };
 use engine::encoder::Encoder;
 use jiff::SignedDuration;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::output::Output;
 
 /// `[cache]` of config.toml.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,11 @@ impl CacheArgs {
         self.no_cache || self.refresh
     }
 
+    /// Whether what is worked out takes the old one's place.
+    pub(crate) fn is_refresh(self) -> bool {
+        self.refresh
+    }
+
     /// As the cache takes it.
     pub(crate) fn mode(self) -> Mode {
         match (self.no_cache, self.refresh) {
@@ -112,6 +118,50 @@ impl CacheArgs {
             (_, true) => Mode::Refresh,
             _ => Mode::Use,
         }
+    }
+}
+
+/// Where an answer was kept, for whoever reads it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Kept {
+    /// `exact` or `semantic`.
+    how: &'static str,
+    /// Its number in `cache list`.
+    id: Option<i64>,
+    /// The request that it was made for, where that was another one, and how like the two are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similarity: Option<f32>,
+}
+
+impl Kept {
+    /// `None` where it was worked out just now.
+    pub(crate) fn of(cache: &SemanticCache, served: &Served) -> Option<Kept> {
+        if !served.how.is_hit() {
+            return None;
+        }
+        let decision = served.decision.as_ref();
+        let kept = served.id.filter(|_| decision.is_some());
+        let kept = kept.and_then(|id| cache.kept(id, false).ok().flatten());
+        Some(Kept {
+            how: served.how.name(),
+            id: served.id,
+            asked: kept.map(|k| k.request),
+            similarity: decision.map(|d| d.similarity),
+        })
+    }
+
+    /// Says so beside the answer.
+    pub(crate) fn tell(&self, out: &Output) {
+        let id = self.id.map_or_else(String::new, |id| format!(" {id}"));
+        let what = match &self.asked {
+            Some(asked) => format!(
+                "answer{id}, kept for \u{201c}{asked}\u{201d}; `companion cache wrong{id}` if it does not serve"
+            ),
+            None => format!("answer{id}, kept for the same words"),
+        };
+        out.note(format!("{what}; --refresh works it out anew"));
     }
 }
 

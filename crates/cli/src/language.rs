@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use assistant::language::prompts::{self, Prompts};
 use assistant::language::question::{self, Asked};
 use assistant::language::{DecoderModel, Language, LanguageModel, Usage};
+use engine::store::ModelStore;
 use jiff::ZonedDateTime;
 use journal::Journal;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,18 @@ pub(crate) fn folder(context: &Context) -> Option<std::path::PathBuf> {
     let is_name = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
     let dir = context.models_dir().join(name);
     (is_name && dir.is_dir()).then_some(dir)
+}
+
+/// What the configured model signs `task` with, without opening it: its name, the digest of its weights, and that of
+/// the prompt file. `None` where none is configured or installed.
+pub(crate) fn maker(context: &Context, task: &str) -> anyhow::Result<Option<String>> {
+    if folder(context).is_none() {
+        return Ok(None);
+    }
+    let store = ModelStore::new(context.models_dir());
+    let info = store.get(&context.config.language.model)?;
+    let prompts = read_prompts(context)?;
+    Ok(Some(format!("{}+{}", info.id(), prompts.get(task)?.id())))
 }
 
 /// Today's question, where the configured model has worked it out ahead of time. No model is opened.

@@ -164,3 +164,97 @@ fn the_settings_of_the_cache_are_settings_like_others() {
         "60"
     );
 }
+
+#[test]
+fn an_answer_is_kept_until_any_entry_changes_and_a_fresh_one_can_be_asked_for() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    sandbox.ok(&[
+        "new",
+        "2026-11-24 20:00: By the river with Ana, and glad of the heron we saw.",
+    ]);
+    let ask = |more: &[&str]| {
+        let mut args = vec!["ask", "what did I see by the river with Ana?", "--json"];
+        args.extend(more);
+        json(&sandbox.ok(&args))
+    };
+    let first = ask(&[]);
+    assert_eq!(
+        (&first["found"], &first["kept"]),
+        (&true.into(), &Value::Null)
+    );
+    let again = ask(&[]);
+    assert_eq!(again["kept"]["how"], "exact");
+    assert_eq!(first["answer"], again["answer"]);
+    assert_eq!(first["citations"], again["citations"]);
+    for anew in ["--no-cache", "--refresh"] {
+        assert_eq!(ask(&[anew])["kept"], Value::Null, "{anew}");
+    }
+    assert_eq!(
+        ask(&["--from", "2026-01-01"])["kept"],
+        Value::Null,
+        "other entries"
+    );
+    sandbox.ok(&["new", "2026-11-25 20:00: Rain all day, and the roof leaks."]);
+    assert_eq!(ask(&[])["kept"], Value::Null, "another journal");
+    assert_eq!(ask(&[])["kept"]["how"], "exact");
+    sandbox.ok(&["rm", "2"]);
+    assert_eq!(ask(&[])["kept"], Value::Null, "an entry less");
+    let id = ask(&[])["kept"]["id"].to_string();
+    assert!(
+        sandbox
+            .ok(&["cache", "show", &id])
+            .contains("from entry 1, version 1")
+    );
+    sandbox.ok(&[
+        "edit",
+        "1",
+        "By the sea with Ana, and glad of the seal we saw.",
+    ]);
+    let gone = json(&sandbox.ok(&["cache", "list", "--json"]));
+    assert_eq!(gone, Value::Array(Vec::new()), "it dies with its source");
+}
+
+#[test]
+fn a_reflection_serves_the_same_words_only_and_goes_with_the_thread() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    sandbox.ok(&[
+        "new",
+        "2026-11-24 20:00: I shouted at Ana over nothing, and I am sorry.",
+    ]);
+    let first = json(&sandbox.ok(&["reflect", "1", "--json"]));
+    let kept = || json(&sandbox.ok(&["cache", "list", "--json"]));
+    assert_eq!(kept()[0]["task"], "reflection");
+    let exact = || json(&sandbox.ok(&["cache", "stats", "--json"]))["exact"].clone();
+    // What was said since is another thread, and so is another word.
+    sandbox.ok(&["reflect", "1", "--json"]);
+    assert_eq!(exact(), 0);
+    sandbox.ok(&["reflect", "1", "--forget"]);
+    assert_eq!(kept(), Value::Array(Vec::new()), "nothing of it is left");
+    assert!(first["text"].is_string());
+}
+
+#[test]
+fn an_audit_works_hits_out_anew_and_keeps_the_rate() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    sandbox.ok(&["new", "2026-11-24 20:00: A quiet day by the river."]);
+    let report = json(&sandbox.ok(&["cache", "audit", "--share", "1", "--json"]));
+    assert_eq!(
+        (&report["open"], &report["checked"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(report["tier"]["on"], true);
+    sandbox
+        .companion()
+        .args(["cache", "audit", "--share", "2"])
+        .assert()
+        .code(2);
+}

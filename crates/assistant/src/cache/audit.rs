@@ -11,12 +11,16 @@ use crate::stats;
 /// A hit to compute anew.
 #[derive(Clone)]
 pub struct AuditCase {
+    /// The kind of work: [`Task::name`](super::Task::name).
+    pub task: String,
     /// What was asked.
     pub asked: String,
     /// The request whose answer served.
     pub stored: String,
     /// That answer.
     pub answer: String,
+    /// Digest of the guards that it stands under.
+    key: Vec<u8>,
 }
 
 impl std::fmt::Debug for AuditCase {
@@ -66,13 +70,15 @@ impl SemanticCache {
             let case = {
                 let mut state = self.state();
                 let stored = state.entries.iter().find(|e| e.answer.id == hit.answer);
-                let stored = stored.map(|e| e.answer.request.clone());
+                let stored = stored.map(|e| e.answer.clone());
                 let text = state.store.text(hit.answer)?;
                 match stored.zip(text) {
                     Some((stored, answer)) => AuditCase {
+                        task: stored.task,
                         asked: hit.request.clone(),
-                        stored,
+                        stored: stored.request,
                         answer,
+                        key: stored.key,
                     },
                     None => continue, // gone since
                 }
@@ -100,6 +106,13 @@ impl SemanticCache {
             failed,
             audit: self.tier().audit,
         })
+    }
+
+    /// Whether `request`, made now, stands under the same guards as the kept answer: else its answer is another one by
+    /// right, and nothing can be told from that.
+    pub fn is_for(&self, case: &AuditCase, request: &super::Request<'_>) -> bool {
+        let prepared = super::Prepared::new(request, self.encoder_id(), &self.clock.now());
+        prepared.key.as_slice() == case.key
     }
 
     /// Whether two answers say the same, as far as an encoder and the gates can tell: the cosine of their vectors is at

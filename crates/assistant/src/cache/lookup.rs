@@ -241,7 +241,9 @@ impl SemanticCache {
         let (bytes, scale) = pack(vector);
         let mut served = computed(found.clone(), How::Miss);
         served.answer = answers.first().map(|a| (*a).clone()).unwrap_or_default();
-        served.sources.clone_from(&request.context.sources);
+        served.sources.extend(&request.context.sources);
+        served.sources.sort_unstable();
+        served.sources.dedup();
         for (place, answer) in answers.iter().enumerate() {
             let size_bytes = OVERHEAD_BYTES
                 + 2 * bytes.len() as u64
@@ -265,7 +267,7 @@ impl SemanticCache {
                 shown: (place == 0 && rest.is_some()).then_some(now),
                 size_bytes,
                 pinned: false,
-                sources: &request.context.sources,
+                sources: &served.sources,
             };
             if new.expires.is_none_or(|end| end <= now) {
                 continue;

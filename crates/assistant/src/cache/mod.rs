@@ -98,16 +98,22 @@ pub enum Mode {
 }
 
 /// What came of a computation: one answer, or several of which the first is shown and the others wait their turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Computed {
     /// At least one.
     pub answers: Vec<String>,
+    /// Entries that were read for it and that the request could not name before: the answer dies with them too, but a
+    /// request is no other one by them.
+    pub sources: Vec<(EntryId, u32)>,
+    /// It is for whoever asked just now only: what was stopped half-way, or failed in part, must not serve again.
+    pub fleeting: bool,
 }
 
 impl From<String> for Computed {
     fn from(answer: String) -> Computed {
         Computed {
             answers: vec![answer],
+            ..Computed::default()
         }
     }
 }
@@ -290,8 +296,16 @@ impl SemanticCache {
         let computing = Moment::now();
         let found = compute()?;
         let spent = computing.elapsed();
-        let served = self.keep(request, &prepared, found, mode);
-        leader.land(&served.answer);
+        let fleeting = found.fleeting;
+        let served = match fleeting {
+            true => computed(found, How::Miss),
+            false => self.keep(request, &prepared, found, mode),
+        };
+        match fleeting {
+            // Whoever waits for it tries anew.
+            true => drop(leader),
+            false => leader.land(&served.answer),
+        }
         let mut state = self.state();
         state.count("missed", 1);
         state.count(
@@ -358,7 +372,7 @@ fn computed(found: Computed, how: How) -> Served {
         id: None,
         question: None,
         decision: None,
-        sources: Vec::new(),
+        sources: found.sources,
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Task {
     Ask,
     /// A reflection on what was written. Reused for the very same request only: a word's difference may be the point.
     Reflection,
+    /// A question to go on with a text. It quotes the text, so it is one to just this text.
+    Continuation,
 }
 
 /// What may be done with answers of a task.
@@ -30,7 +32,7 @@ pub struct Policy {
 pub const REST: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 impl Task {
-    /// `question`, `summary`, `generate`, `ask`, `reflection`.
+    /// `question`, `summary`, `generate`, `ask`, `reflection`, `continuation`.
     pub fn name(self) -> &'static str {
         match self {
             Task::Question => "question",
@@ -38,13 +40,14 @@ impl Task {
             Task::Generate => "generate",
             Task::Ask => "ask",
             Task::Reflection => "reflection",
+            Task::Continuation => "continuation",
         }
     }
 
     /// What may be done with its answers.
     pub fn policy(self) -> Policy {
         Policy {
-            semantic: self != Task::Reflection,
+            semantic: !matches!(self, Task::Reflection | Task::Continuation),
             rest: (self == Task::Question).then_some(REST),
         }
     }

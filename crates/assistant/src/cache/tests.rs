@@ -163,6 +163,7 @@ fn questions_are_varied_and_rest_for_thirty_days() {
     let several = || {
         Ok::<_, std::convert::Infallible>(Computed {
             answers: vec!["one".into(), "two".into(), "three".into()],
+            ..Computed::default()
         })
     };
     let mut seen = Vec::new();
@@ -245,6 +246,26 @@ fn a_computation_that_fails_or_panics_lets_the_next_one_try() {
     }));
     assert!(panicked.is_err());
     assert_eq!(ask(&cache, &request, "at last").answer, "at last");
+}
+
+#[test]
+fn what_was_stopped_half_way_serves_nobody_else() {
+    let clock = Hands::new();
+    let cache = cache(CacheOptions::default(), &clock);
+    let request = request(Task::Generate, "a story");
+    let half = || {
+        Ok::<_, std::convert::Infallible>(Computed {
+            answers: vec!["once upon".into()],
+            fleeting: true,
+            ..Computed::default()
+        })
+    };
+    let served = cache.get_or_compute(&request, Mode::Use, half).unwrap();
+    assert_eq!(
+        (served.how, served.answer.as_str()),
+        (How::Miss, "once upon")
+    );
+    assert_eq!(ask(&cache, &request, "whole").answer, "whole");
 }
 
 #[test]
@@ -364,7 +385,10 @@ enum Step {
         size: u16,
         user: u8,
         model: u8,
+        prompt: u8,
         source: u8,
+        /// The source is found in computing only, and is no part of the key.
+        found: bool,
     },
     Pass(i32),
     Change(u8),
@@ -372,8 +396,9 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..12_u8, 0..700_u16, 0..2_u8, 0..2_u8, 0..3_u8)
-            .prop_map(|(intent, size, user, model, source)| Step::Ask { intent, size, user, model, source }),
+        6 => (0..12_u8, 0..700_u16, 0..2_u8, 0..2_u8, 0..2_u8, 0..3_u8, any::<bool>()).prop_map(
+            |(intent, size, user, model, prompt, source, found)| Step::Ask { intent, size, user, model, prompt, source, found }
+        ),
         2 => (-5_000..5_000_i32).prop_map(Step::Pass),
         1 => (0..3_u8).prop_map(Step::Change),
     ]
@@ -381,7 +406,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
-    /// Never over its bounds; nothing after its time, after its source changed, across users, or across models.
+    /// Never over its bounds; nothing after its time, after its source changed, across users, models, or prompt versions.
     #[test]
     fn bounds_times_sources_and_contexts_hold_whatever_happens(steps in prop::collection::vec(step(), 1..80)) {
         let clock = Hands::new();
@@ -399,22 +424,31 @@ proptest! {
                     changes[source as usize] += 1;
                     cache.entry_changed(EntryId(i64::from(source))).unwrap();
                 }
-                Step::Ask { intent, size, user, model, source } => {
+                Step::Ask { intent, size, user, model, prompt, source, found } => {
                     let text = format!("wish {intent}");
+                    // The version does not change with the source: only the invalidation can be what saves this.
+                    let sources = vec![(EntryId(i64::from(source)), 1)];
                     let context = Context {
                         user: user.to_string(),
                         model: model.to_string(),
-                        // The version does not change with the source: only the invalidation can be what saves this.
-                        sources: vec![(EntryId(i64::from(source)), 1)],
+                        prompt_version: prompt.to_string(),
+                        // Another source without its name in the key would be another request in the same words.
+                        parameters: format!("{source} {found}"),
+                        sources: if found { Vec::new() } else { sources.clone() },
                         ..Context::default()
                     };
                     let asked = Request { task: Task::Generate, intent: &text, context };
-                    let made = format!("{intent} {user} {model} {source} {} {real} {}", changes[source as usize], "x".repeat(size.into()));
-                    let served = ask(&cache, &asked, &made);
+                    let made = format!("{intent} {user} {model} {prompt} {source} {} {real} {}", changes[source as usize], "x".repeat(size.into()));
+                    let computed = Computed {
+                        answers: vec![made],
+                        sources: if found { sources } else { Vec::new() },
+                        fleeting: false,
+                    };
+                    let served = cache.get_or_compute(&asked, Mode::Use, || Ok::<_, std::convert::Infallible>(computed)).unwrap();
                     let parts: Vec<&str> = served.answer.split(' ').collect();
-                    prop_assert_eq!(parts[..4].join(" "), format!("{intent} {user} {model} {source}"));
-                    prop_assert_eq!(parts[4].parse::<i64>().unwrap(), changes[source as usize]);
-                    prop_assert!(real - parts[5].parse::<i64>().unwrap() < 3_600, "{} seconds old", real);
+                    prop_assert_eq!(parts[..5].join(" "), format!("{intent} {user} {model} {prompt} {source}"));
+                    prop_assert_eq!(parts[5].parse::<i64>().unwrap(), changes[source as usize]);
+                    prop_assert!(real - parts[6].parse::<i64>().unwrap() < 3_600, "{} seconds old", real);
                 }
             }
             let kept = cache.list(true).unwrap();

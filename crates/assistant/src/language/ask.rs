@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use jiff::ZonedDateTime;
-use journal::{Entry, Filter, Journal};
+use journal::{Entry, EntryId, Filter, Journal};
 use serde::{Deserialize, Serialize};
 
 use super::cite::{self, Checked, Citation, Cited, Claimed};
@@ -35,7 +35,7 @@ const BESIDE_BEST: f32 = 0.8;
 const WORDS: f32 = 0.35;
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// What was asked.
     pub question: String,
@@ -53,6 +53,9 @@ pub struct Answer {
     pub made_by: Option<String>,
     /// Entries that were looked at.
     pub looked_at: usize,
+    /// Those, with their versions: what the answer stands on.
+    #[serde(skip)]
+    pub sources: Vec<(EntryId, u32)>,
     /// The best evidence that was found, against [`BAR`].
     pub evidence: f32,
     /// What the check of the model's sentences did.
@@ -99,6 +102,7 @@ pub fn ask(
         tier: Tier::Instant,
         made_by: None,
         looked_at: weighed.len(),
+        sources: weighed.iter().map(|(_, _, e)| (e.id, e.version)).collect(),
         evidence: best,
         checked: Checked::default(),
         truncated: false,

@@ -62,7 +62,7 @@ impl Asked {
 }
 
 /// A question for a text that is not finished.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Continuation {
     /// The question.
     pub text: String,

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use jiff::{Timestamp, ZonedDateTime};
 use journal::{Entry, Filter, Journal, Speaker, Turn};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::plan::{self, Plan};
 use super::prompts::{Slot, neutral};
@@ -25,7 +26,7 @@ const TURNS: usize = 12;
 const RECALL: f64 = 0.45;
 
 /// A reply.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reflection {
     /// The entry.
     pub entry: journal::EntryId,
@@ -104,7 +105,27 @@ pub fn reflect(
     Ok(reply)
 }
 
-fn keep(
+/// What was said about an entry so far, as a digest: a reply is one to just this.
+pub fn thread_digest(thread: &[Turn]) -> String {
+    let mut digest = Sha256::new();
+    for turn in thread {
+        let who = match turn.speaker {
+            Speaker::Writer => b'w',
+            Speaker::Companion => b'c',
+        };
+        digest.update([who]);
+        digest.update((turn.text.len() as u64).to_le_bytes());
+        digest.update(&turn.text);
+    }
+    digest
+        .finalize()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+/// Keeps a reply in the thread, with what it replies to.
+pub fn keep(
     journal: &mut Journal,
     entry: &Entry,
     said: Option<&str>,

@@ -1,4 +1,4 @@
-//! `companion generate`: a language model's reply to a prompt. No journal is opened.
+//! `companion generate`: a language model's reply to a prompt. No journal is opened, but with `--cache`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,12 +6,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use assistant::cache::{Computed, Context as Guards, Request, Task};
 use engine::chat::Message;
 use engine::decoder::{Decoder, DecoderOptions, KvKind};
 use engine::generate::{Finish, GenerateOptions, Reply, Sampling, SchemaCompiler, generate};
 use engine::store::{ModelInfo, ModelStore};
 use serde::Serialize;
 
+use crate::cache::{self, CacheArgs, Kept};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
@@ -23,7 +25,8 @@ use crate::output::escape;
 #[command(
     after_help = "The reply is written to stdout as it comes; Ctrl-C ends it within a step. With --json it comes \
     whole, with its tokens and times. A prompt that leaves no room for the reply is refused, never cut. \
-    With --schema the reply is JSON that the schema in FILE allows, always."
+    With --schema the reply is JSON that the schema in FILE allows, always.\n\
+    With --cache the reply is kept encrypted in the journal, and serves again where the same is asked: the model is not even opened."
 )]
 pub(crate) struct Args {
     /// The prompt, - for stdin
@@ -73,6 +76,11 @@ pub(crate) struct Args {
     /// Threads [default: COMPANION_THREADS, else all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Look for the reply to the same request in the journal's cache, and keep it there
+    #[arg(long, conflicts_with = "no_cache")]
+    cache: bool,
+    #[command(flatten)]
+    kept: CacheArgs,
 }
 
 /// A reply and what it took.
@@ -86,6 +94,17 @@ struct Generated {
     /// From the start of the program's work to the first text.
     first_ms: f64,
     total_ms: f64,
+    /// Why it is over.
+    #[serde(skip)]
+    finish: Finish,
+}
+
+/// A reply that was kept.
+#[derive(Serialize)]
+struct KeptReply<'a> {
+    text: &'a str,
+    model: &'a str,
+    kept: Kept,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
@@ -100,6 +119,98 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     }
     let words = std::slice::from_ref(&args.prompt);
     let prompt = input::entry_text(words)?.unwrap_or_default();
+    let finish = match args.cache || args.kept.is_refresh() {
+        true => kept_or_new(context, args, &store, &info, &prompt)?,
+        false => Some(anew(context, args, &store, &info, &prompt)?.finish),
+    };
+    if finish == Some(Finish::MaxTokens) && !context.out.is_json() {
+        let limit = args.max_tokens;
+        context.out.note(format!(
+            "the reply was ended at {limit} tokens (--max-tokens)"
+        ));
+    }
+    Ok(match finish {
+        Some(Finish::Cancelled) => Exit::Interrupted,
+        _ => Exit::Success,
+    })
+}
+
+/// Writes the reply that is kept for a request that means the same, with the same model, instructions and parameters; else
+/// a new one, which is kept. Tells why a new one is over.
+fn kept_or_new(
+    context: &Context,
+    args: &Args,
+    store: &ModelStore,
+    info: &ModelInfo,
+    prompt: &str,
+) -> anyhow::Result<Option<Finish>> {
+    let journal = context.journal()?;
+    let encoder = context.encoder()?;
+    let cache = cache::open(context, &journal, encoder.as_ref())?;
+    let schema = match &args.schema {
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the schema {}", path.display()))?,
+        None => String::new(),
+    };
+    let parameters = format!(
+        "{:?}",
+        (
+            (&args.system, args.raw, schema, &args.stop, args.max_tokens),
+            (args.temperature, args.top_k, args.top_p, args.min_p),
+            (args.repetition_penalty, args.seed, args.exact, args.kv),
+        )
+    );
+    let id = info.id();
+    let request = Request {
+        task: Task::Generate,
+        intent: prompt,
+        context: Guards {
+            user: journal.uid().to_owned(),
+            model: id.clone(),
+            prompt_version: env!("CARGO_PKG_VERSION").to_owned(),
+            parameters,
+            ..Guards::default()
+        },
+    };
+    let mut finish = None;
+    let served = cache.get_or_compute(
+        &request,
+        args.kept.mode(),
+        || -> anyhow::Result<Computed> {
+            let made = anew(context, args, store, info, prompt)?;
+            finish = Some(made.finish);
+            Ok(Computed {
+                answers: vec![made.reply.text],
+                fleeting: made.finish == Finish::Cancelled,
+                ..Computed::default()
+            })
+        },
+    )?;
+    if let Some(kept) = Kept::of(&cache, &served) {
+        let out = &context.out;
+        if out.is_json() {
+            out.json(&KeptReply {
+                text: &served.answer,
+                model: &id,
+                kept,
+            })?;
+        } else {
+            out.bytes(escape::lines(&served.answer).as_bytes())?;
+            out.blank()?;
+            kept.tell(out);
+        }
+    }
+    Ok(finish)
+}
+
+/// Opens the model and writes its reply, as it comes.
+fn anew(
+    context: &Context,
+    args: &Args,
+    store: &ModelStore,
+    info: &ModelInfo,
+    prompt: &str,
+) -> anyhow::Result<Generated> {
     let decoder = Decoder::open(
         &store.path(&info.name),
         &DecoderOptions {
@@ -109,7 +220,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             ..DecoderOptions::default()
         },
     )?;
-    let tokens = tokens(&decoder, args, &prompt)?;
+    let tokens = tokens(&decoder, args, prompt)?;
     let options = options(&decoder, args)?;
     let cancel = Arc::new(AtomicBool::new(false));
     let phase = interrupt::noted(&cancel)?;
@@ -134,31 +245,21 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     )?;
     drop(phase);
     said?;
-    let cancelled = reply.finish == Finish::Cancelled;
-    let cut = reply.finish == Finish::MaxTokens;
     let total_ms = start.elapsed().as_secs_f64() * 1e3;
-    if context.out.is_json() {
-        context.out.json(&Generated {
-            reply,
-            model: decoder.model_id().to_owned(),
-            kernel: decoder.kernel_name(),
-            threads: decoder.threads(),
-            first_ms: first_ms.unwrap_or(total_ms),
-            total_ms,
-        })?;
-    } else {
-        context.out.blank()?;
-        if cut {
-            let limit = args.max_tokens;
-            context.out.note(format!(
-                "the reply was ended at {limit} tokens (--max-tokens)"
-            ));
-        }
+    let made = Generated {
+        finish: reply.finish,
+        reply,
+        model: decoder.model_id().to_owned(),
+        kernel: decoder.kernel_name(),
+        threads: decoder.threads(),
+        first_ms: first_ms.unwrap_or(total_ms),
+        total_ms,
+    };
+    match context.out.is_json() {
+        true => context.out.json(&made)?,
+        false => context.out.blank()?,
     }
-    Ok(match cancelled {
-        true => Exit::Interrupted,
-        false => Exit::Success,
-    })
+    Ok(made)
 }
 
 /// The language model `name`, or the only one there is.

@@ -64,11 +64,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             question::Asked::instant(prompt),
         );
     }
-    let opened = language::open(context)?;
-    let tier = opened.as_ref().map(language::Opened::language);
     if args.go_on {
         let text = unfinished(&journal)?;
-        let asked = question::continuation(tier.as_ref(), instant.as_ref(), &text)?;
+        let asked = going_on(context, args, &journal, instant.as_ref(), &text)?;
         if context.out.is_json() {
             context.out.json(&asked)?;
         } else {
@@ -79,6 +77,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Success);
     }
+    let opened = language::open(context)?;
+    let tier = opened.as_ref().map(language::Opened::language);
     let asked = question::today(
         &mut journal,
         tier.as_ref(),
@@ -127,6 +127,62 @@ fn unfinished(journal: &Journal) -> anyhow::Result<String> {
     })
 }
 
+/// The question for a text that is not finished: the kept one for the very same text, or a new one.
+fn going_on(
+    context: &Context,
+    args: &Args,
+    journal: &Journal,
+    instant: Option<&Instant>,
+    text: &str,
+) -> anyhow::Result<question::Continuation> {
+    let cache = cache::open(context, journal, instant.map(Instant::encoder))?;
+    let encoder = instant.map_or("none", Instant::model);
+    let maker = language::maker(context, question::CONTINUE)?.unwrap_or_default();
+    let request = Request {
+        task: Task::Continuation,
+        intent: text,
+        context: Guards {
+            user: journal.uid().to_owned(),
+            model: format!("{encoder} {maker}"),
+            prompt_version: format!("{} {}", env!("CARGO_PKG_VERSION"), prompt::bank_digest()),
+            // It is quoted by its bytes, which the exact tier looks through.
+            parameters: text.to_owned(),
+            language: "en".to_owned(),
+            ..Guards::default()
+        },
+    };
+    let anew = || -> anyhow::Result<(question::Continuation, bool)> {
+        let opened = language::open(context)?;
+        let tier = opened.as_ref().map(language::Opened::language);
+        let asked = question::continuation(tier.as_ref(), instant, text)?;
+        let stopped = opened.as_ref().is_some_and(language::Opened::stopped);
+        Ok((asked, stopped))
+    };
+    let mut made = None;
+    let served = cache.get_or_compute(
+        &request,
+        args.cache.mode(),
+        || -> anyhow::Result<Computed> {
+            let (asked, stopped) = anew()?;
+            let computed = Computed {
+                answers: vec![serde_json::to_string(&asked)?],
+                fleeting: stopped || !asked.notes.is_empty(),
+                ..Computed::default()
+            };
+            made = Some(asked);
+            Ok(computed)
+        },
+    )?;
+    match made {
+        Some(asked) => Ok(asked),
+        None => match serde_json::from_str(&served.answer) {
+            Ok(kept) => Ok(kept),
+            // Kept by a program that wrote it in another form.
+            Err(_) => Ok(anew()?.0),
+        },
+    }
+}
+
 /// The question for a wish: kept for one that means the same, or one that was shipped for it, or the nearest ones.
 fn wished(
     context: &Context,
@@ -163,6 +219,7 @@ fn wished(
             }
             Ok(Computed {
                 answers: found.iter().map(|p| p.text.clone()).collect(),
+                ..Computed::default()
             })
         },
     )?;

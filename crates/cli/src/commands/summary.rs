@@ -1,8 +1,8 @@
 //! `companion summary`: a look back in quotes, each with its entry.
 
 use assistant::cache::{Computed, Context as Guards, Request, Task};
-use assistant::language::Tier;
-use assistant::language::digest::{Digest, digest};
+use assistant::language::digest::{self, Digest, digest};
+use assistant::language::{Tier, Usage};
 use assistant::summary::{self, Summary};
 use assistant::{Instant, Span};
 use jiff::ZonedDateTime;
@@ -58,26 +58,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let instant = analysis::catch_up(context, &mut journal)?;
     let mut summary = kept_or_new(context, args, &journal, instant.as_ref(), span, &now)?;
     summary.closing_question = summary::closing_question(&journal, instant.as_ref(), span, &now)?;
-    let opened = match args.quotes {
-        true => None,
-        false => language::open(context)?,
-    };
-    let written = match &opened {
-        Some(opened) => {
-            let mut progress = context.out.progress("writing", 0);
-            let written = digest(
-                &mut journal,
-                &opened.language(),
-                instant.as_ref(),
-                &span,
-                &now,
-                args.cache.is_anew(),
-                &mut |done| progress.set(done as u64),
-            );
-            progress.finish();
-            Some(written?)
-        }
-        None => None,
+    let (written, stopped) = match args.quotes {
+        true => (None, false),
+        false => written(context, args, &mut journal, instant.as_ref(), span, &now)?,
     };
     if let Some(question) = &summary.closing_question
         && !journal.is_read_only()
@@ -94,10 +77,89 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     } else {
         draw(&summary, written.as_ref(), &context.out)?;
     }
-    Ok(match opened.is_some_and(|o| o.stopped()) {
+    Ok(match stopped {
         true => Exit::Interrupted,
         false => Exit::Success,
     })
+}
+
+/// What the configured model wrote about these days, if there is one: the kept one as long as the entries are the same,
+/// without opening the model. And whether it was stopped.
+fn written(
+    context: &Context,
+    args: &Args,
+    journal: &mut Journal,
+    instant: Option<&Instant>,
+    span: Span,
+    now: &ZonedDateTime,
+) -> anyhow::Result<(Option<Digest>, bool)> {
+    let Some(maker) = language::maker(context, digest::TASK)? else {
+        // Where none is configured; else this says what is wrong with it.
+        return language::open(context).map(|_| (None, false));
+    };
+    let cache = cache::open(context, journal, instant.map(Instant::encoder))?;
+    let (sources, _) = summary::sources(journal, span, now)?;
+    let intent = format!("write about {} to {}", span.from, span.to);
+    let request = Request {
+        task: Task::Summary,
+        intent: &intent,
+        context: Guards {
+            user: journal.uid().to_owned(),
+            model: format!("{} {maker}", instant.map_or("none", Instant::model)),
+            prompt_version: env!("CARGO_PKG_VERSION").to_owned(),
+            parameters: format!("{span:?} {}", now.time_zone().iana_name().unwrap_or("")),
+            language: "en".to_owned(),
+            sources,
+            ..Guards::default()
+        },
+    };
+    let mut anew = |all: bool| -> anyhow::Result<(Option<Digest>, bool)> {
+        let Some(opened) = language::open(context)? else {
+            return Ok((None, false));
+        };
+        let mut progress = context.out.progress("writing", 0);
+        let written = digest(
+            journal,
+            &opened.language(),
+            instant,
+            &span,
+            now,
+            all,
+            &mut |done| progress.set(done as u64),
+        );
+        progress.finish();
+        Ok((Some(written?), opened.stopped()))
+    };
+    let mut made = None;
+    let served = cache.get_or_compute(
+        &request,
+        args.cache.mode(),
+        || -> anyhow::Result<Computed> {
+            let (digest, stopped) = anew(args.cache.is_anew())?;
+            let whole = |d: &Digest| !stopped && d.failed == 0 && d.notes.is_empty();
+            let computed = Computed {
+                answers: vec![serde_json::to_string(&digest)?],
+                fleeting: !digest.as_ref().is_some_and(whole),
+                ..Computed::default()
+            };
+            made = Some((digest, stopped));
+            Ok(computed)
+        },
+    )?;
+    if let Some(made) = made {
+        return Ok(made);
+    }
+    match serde_json::from_str::<Option<Digest>>(&served.answer) {
+        Ok(mut kept) => {
+            if let Some(kept) = &mut kept {
+                // Nothing was generated for this call.
+                (kept.generations, kept.usage) = (0, Usage::default());
+            }
+            Ok((kept, false))
+        }
+        // Kept by a program that wrote it in another form.
+        Err(_) => anew(false),
+    }
 }
 
 /// The summary without its question: the kept one as long as the entries, and what is known of them, are the same.

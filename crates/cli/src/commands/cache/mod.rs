@@ -1,5 +1,6 @@
 //! `companion cache`: what is kept, why it serves or does not, and what the user thinks of it.
 
+mod audit;
 mod check;
 mod explain;
 mod list;
@@ -55,6 +56,13 @@ enum Action {
         /// Its number in `cache list`
         id: i64,
     },
+    /// Work out some of the hits after all, and keep the rate of wrong ones
+    #[command(
+        after_help = "For idle time, from cron say: a share of the hits that nobody judged (cache.audit_share) is worked out anew, and the \
+        rate of wrong ones is kept with its interval. Where it is above cache.max_false_hits with 95 % certainty, the semantic tier \
+        switches itself off. Replies of `generate` are judged by people only (cache wrong, cache right)."
+    )]
+    Audit(audit::Args),
     /// Forget every kept answer, or one
     Clear {
         /// Only this one
@@ -73,7 +81,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     if let Action::Check(args) = &args.action {
         return check::run(context, args);
     }
-    let journal = context.journal()?;
+    let mut journal = context.journal()?;
     let encoder = context.encoder()?;
     let cache = cache::open(context, &journal, encoder.as_ref())?;
     match &args.action {
@@ -83,6 +91,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         Action::Explain { text, limit } => {
             explain::run(context, &cache, journal.uid(), text, *limit)?;
         }
+        Action::Audit(args) => return audit::run(context, &mut journal, &cache, args),
         Action::Wrong { id } => verdict(context, &cache, *id, Verdict::Wrong)?,
         Action::Right { id } => verdict(context, &cache, *id, Verdict::Right)?,
         Action::Clear { id: Some(id), .. } => {

@@ -1,0 +1,173 @@
+//! `companion cache audit`: some hits are worked out after all, to see whether the kept answer would have done.
+
+use assistant::cache::{AuditCase, AuditReport, SemanticCache, TierState};
+use assistant::language::ask::Answer;
+use assistant::{Instant, prompt};
+use jiff::ZonedDateTime;
+use journal::{Filter, Journal};
+use serde::Serialize;
+
+use crate::analysis;
+use crate::commands::ask::Asked;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::output::Line;
+
+/// Questions that a wish is compared with: a kept one that is among the best of these serves.
+const QUESTIONS: usize = 10;
+
+/// How much of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The share of hits that is ever checked, 0 to 1 [default: cache.audit_share]
+    #[arg(long, value_name = "SHARE")]
+    share: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    report: AuditReport,
+    tier: TierState,
+}
+
+pub(super) fn run(
+    context: &Context,
+    journal: &mut Journal,
+    cache: &SemanticCache,
+    args: &Args,
+) -> anyhow::Result<Exit> {
+    let share = args.share.unwrap_or(context.config.cache.audit_share);
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Failure::usage(format!("--share is {share}; it lies between 0 and 1")).into());
+    }
+    let instant = analysis::catch_up(context, journal)?;
+    let checker = Checker {
+        context,
+        journal,
+        cache,
+        instant: instant.as_ref(),
+        now: context.now()?,
+    };
+    // The same for a journal always: a hit is chosen once, however often the audit runs.
+    let seed = journal.uid().bytes().fold(17, |seed: u64, byte| {
+        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    let mut first_error = None;
+    let report = cache.audit(share, seed, |case| match checker.served(case) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            first_error.get_or_insert(error);
+            None
+        }
+    })?;
+    let tier = cache.tier();
+    let out = &context.out;
+    if let Some(error) = first_error {
+        out.warn(format!("some could not be worked out anew: {error:#}"));
+    }
+    if out.is_json() {
+        out.json(&Report { report, tier })?;
+        return Ok(Exit::Success);
+    }
+    let row = |name: &str, value: String| Line::new().dim(format!("{name:<22}")).plain(value);
+    out.line(row("hits not judged before", report.open.to_string()))?;
+    out.line(row(
+        "worked out anew",
+        format!("{}, {} of them wrong", report.checked, report.wrong),
+    ))?;
+    if report.failed > 0 {
+        out.line(row(
+            "not comparable",
+            format!(
+                "{}: another day, or the journal is another by now",
+                report.failed
+            ),
+        ))?;
+    }
+    let audit = report.audit;
+    out.line(row(
+        "false hits",
+        match audit.judged {
+            0 => "nobody judged any yet".to_owned(),
+            n => format!(
+                "{} of {n} judged; {:.2} to {:.2} % with 95 % certainty each side",
+                audit.wrong,
+                100.0 * audit.lower,
+                100.0 * audit.upper
+            ),
+        },
+    ))?;
+    let state = if tier.on { "on" } else { "off" };
+    out.line(row("semantic tier", format!("{state}: {}", tier.because)))?;
+    Ok(Exit::Success)
+}
+
+/// Works a request out again.
+struct Checker<'a> {
+    context: &'a Context,
+    journal: &'a Journal,
+    cache: &'a SemanticCache,
+    instant: Option<&'a Instant>,
+    now: ZonedDateTime,
+}
+
+impl Checker<'_> {
+    /// Whether the kept answer would have done; `None` where that cannot be told any more. Of free text the parameters
+    /// are not kept, so nobody can: only people judge those.
+    fn served(&self, case: &AuditCase) -> anyhow::Result<Option<bool>> {
+        match case.task.as_str() {
+            "question" => self.question(case),
+            "ask" => self.ask(case),
+            _ => Ok(None),
+        }
+    }
+
+    fn question(&self, case: &AuditCase) -> anyhow::Result<Option<bool>> {
+        let Some(instant) = self.instant else {
+            return Ok(None);
+        };
+        let found = prompt::about(self.journal, instant, &self.now, &case.asked, QUESTIONS)?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let same = found
+            .iter()
+            .any(|p| self.cache.answers_agree(&p.text, &case.answer));
+        Ok(Some(same))
+    }
+
+    fn ask(&self, case: &AuditCase) -> anyhow::Result<Option<bool>> {
+        let filter = Filter::default();
+        let asked = Asked {
+            context: self.context,
+            journal: self.journal,
+            instant: self.instant,
+            question: &case.asked,
+            filter: &filter,
+            now: &self.now,
+        };
+        // With another filter, or another journal by now, the answer is another one by right.
+        if !self.cache.is_for(case, &asked.request()?) {
+            return Ok(None);
+        }
+        let Ok(kept) = serde_json::from_str::<Answer>(&case.answer) else {
+            return Ok(None);
+        };
+        let (new, stopped) = asked.anew()?;
+        if stopped {
+            return Ok(None);
+        }
+        let cites = |a: &Answer, b: &Answer| {
+            let mut entries = a.citations.iter().map(|c| c.entry);
+            entries.any(|entry| b.citations.iter().any(|c| c.entry == entry))
+        };
+        Ok(Some(match (kept.found, new.found) {
+            (false, false) => true,
+            (true, true) => {
+                cites(&kept, &new) || self.cache.answers_agree(&kept.answer, &new.answer)
+            }
+            _ => false,
+        }))
+    }
+}
