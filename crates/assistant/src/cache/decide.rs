@@ -17,7 +17,7 @@ pub struct Thresholds {
 }
 
 /// Floor of the cosine below which a paraphrase is so rare that looking is not worth it. Measured; see docs/cache.md.
-pub const CANDIDATE_SIMILARITY: f32 = 0.45;
+pub const CANDIDATE_SIMILARITY: f32 = 0.2;
 /// The usual threshold of caches that have nothing but the cosine.
 pub const SIMILARITY: f32 = 0.85;
 
@@ -55,6 +55,8 @@ pub struct Decision {
     pub gates: Vec<Opinion>,
     /// What the judge said; absent where a gate refused, where there is none, or where the texts are one.
     pub judged: Option<Judged>,
+    /// Both are the same wish for a question by its plain form: nobody has to be asked.
+    pub by_rule: bool,
     /// `None`: the answer serves. Else the name of what refused: a gate, `similarity`, `judge`, or `doubt` where a gate
     /// doubts and no judge is there to ask.
     pub refused_by: Option<&'static str>,
@@ -91,6 +93,7 @@ impl Decision {
             similarity: 1.0,
             gates: Vec::new(),
             judged: None,
+            by_rule: false,
             refused_by: None,
         }
     }
@@ -100,6 +103,7 @@ impl Decision {
             similarity,
             gates: Vec::new(),
             judged: None,
+            by_rule: false,
             refused_by: Some(by),
         }
     }
@@ -171,6 +175,7 @@ impl Decider {
         Decision {
             similarity,
             refused_by: refused.map(|o| o.gate),
+            by_rule: refused.is_none() && gates::is_same_wish(stored.read, asked.read),
             gates,
             judged: None,
         }
@@ -183,11 +188,14 @@ impl Decider {
             (Some(score), Some(judge)) => {
                 let threshold = judge.threshold(doubts) + raised;
                 decision.judged = Some(Judged { score, threshold });
-                // What is not a number must not serve.
-                if score.is_nan() || score < threshold {
+                // A verdict against this answer stands above the rule. What is not a number must not serve.
+                if decision.by_rule && raised <= 0.0 {
+                    decision.refused_by = None;
+                } else if score.is_nan() || score < threshold {
                     decision.refused_by = Some("judge");
                 }
             }
+            _ if decision.by_rule && raised <= 0.0 => {}
             _ if doubts > 0 => decision.refused_by = Some("doubt"),
             _ if decision.similarity < self.thresholds.similarity + raised => {
                 decision.refused_by = Some("similarity");

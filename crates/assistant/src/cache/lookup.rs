@@ -96,9 +96,11 @@ impl SemanticCache {
             .map(|c| state.entries[c.at].answer.raised as f32)
             .collect();
         drop(state);
-        let open: Vec<usize> = (0..compared.len())
+        let mut open: Vec<usize> = (0..compared.len())
             .filter(|i| compared[*i].decision.serves())
             .collect();
+        // What a rule says yes to comes first, whatever the similarity.
+        open.sort_by_key(|i| !compared[*i].decision.by_rule);
         let (to_judge, beyond) = open.split_at(open.len().min(self.options.judged));
         let scores = self.decider.judge().map(|judge| {
             let pairs: Vec<(&str, &str, f32)> = to_judge
@@ -452,13 +454,13 @@ fn failed(state: &mut State, _: &journal::Error) {
 
 /// The doubts and refusals in words, for an explanation.
 pub(super) fn reasons(decision: &Decision) -> Vec<String> {
-    decision
-        .gates
-        .iter()
-        .filter_map(|o| match &o.verdict {
-            Verdict::Pass => None,
-            Verdict::Doubt(why) => Some(format!("{} doubts: {why}", o.gate)),
-            Verdict::Refuse(why) => Some(format!("{} refuses: {why}", o.gate)),
-        })
-        .collect()
+    let rule = decision
+        .by_rule
+        .then(|| "the same wish but for words that say nothing".to_owned());
+    let gates = decision.gates.iter().filter_map(|o| match &o.verdict {
+        Verdict::Pass => None,
+        Verdict::Doubt(why) => Some(format!("{} doubts: {why}", o.gate)),
+        Verdict::Refuse(why) => Some(format!("{} refuses: {why}", o.gate)),
+    });
+    rule.into_iter().chain(gates).collect()
 }

@@ -17,6 +17,9 @@ const UNITS: &[(&str, &str)] = &[
     ("monthly", "month"),
     ("year", "year"),
     ("years", "year"),
+    ("yr", "year"),
+    ("yrs", "year"),
+    ("twelvemonth", "year"),
     ("yearly", "year"),
     ("annual", "year"),
     ("quarter", "quarter"),
@@ -47,6 +50,23 @@ const NAMED: &[(&str, &str)] = &[
     ("mondays", "monday"),
     ("mon", "monday"),
     ("tuesday", "tuesday"),
+    ("tue", "tuesday"),
+    ("wed", "wednesday"),
+    ("weds", "wednesday"),
+    ("thu", "thursday"),
+    ("thur", "thursday"),
+    ("thurs", "thursday"),
+    ("jan", "january"),
+    ("feb", "february"),
+    ("apr", "april"),
+    ("jun", "june"),
+    ("jul", "july"),
+    ("aug", "august"),
+    ("sept", "september"),
+    ("sep", "september"),
+    ("oct", "october"),
+    ("nov", "november"),
+    ("dec", "december"),
     ("tuesdays", "tuesday"),
     ("tues", "tuesday"),
     ("wednesday", "wednesday"),
@@ -101,6 +121,9 @@ const UNDERSTOOD: &[&str] = &[
     "this afternoon",
 ];
 
+/// From this share of common words on, a date in one only is the difference.
+const ALIKE: f64 = 0.3;
+
 pub(super) fn look(a: &Text, b: &Text) -> Verdict {
     let (in_a, in_b) = (dates(a), dates(b));
     let only_a: Vec<&String> = in_a.iter().filter(|d| !in_b.contains(d)).collect();
@@ -124,6 +147,14 @@ pub(super) fn look(a: &Text, b: &Text) -> Verdict {
     match (&one, &other) {
         (None, None) => {}
         (Some(x), Some(y)) if near(x, y) => return Verdict::Doubt(said("dates", x, y)),
+        // A date that only one names, in quite other words, may be part of how it is told.
+        (x, y) if (x.is_none() || y.is_none()) && overlap(a, b) < ALIKE => {
+            return Verdict::Doubt(said(
+                "dates",
+                x.as_deref().unwrap_or(""),
+                y.as_deref().unwrap_or(""),
+            ));
+        }
         (x, y) => {
             return Verdict::Refuse(said(
                 "dates",

@@ -117,6 +117,24 @@ pub(super) const OPPOSITES: &[(&[&str], &[&str])] = &[
     (&["lonely", "isolated"], &["connected", "supported"]), (&["motivated", "motivation"], &["unmotivated", "lazy", "demotivated"]), (&["detailed", "long"], &["short", "brief"]), (&["helped", "help", "helps"], &["hurt", "hurts", "harmed", "hindered"]),
 ];
 
+/// Words that mean the same in what people ask of a journal, so that one may stand for the other.
+#[rustfmt::skip]
+pub(super) const SYNONYMS: &[&[&str]] = &[
+    &["start", "begin", "starting", "beginning", "started", "began", "commence"], &["finish", "complete", "end", "conclude", "finishing", "completing"],
+    &["continue", "proceed", "continuing", "keep"], &["topic", "subject", "theme", "topics", "subjects", "themes"], &["idea", "suggestion", "ideas", "suggestions"],
+    &["journal", "diary"], &["entry", "note", "page", "entries", "notes", "pages"], &["wins", "successes", "achievements", "accomplishments", "triumphs"],
+    &["big", "large", "huge"], &["small", "little", "tiny"], &["buy", "purchase", "buying", "bought"], &["find", "locate", "search", "look"],
+    &["write", "pen", "writing"], &["improve", "improving", "better"], &["begin", "start"], &["speak", "talk", "speaking", "talking"], &["child", "kid", "children", "kids"],
+    &["job", "work", "employment"], &["home", "house"], &["trip", "journey", "travel"], &["holiday", "vacation", "holidays"], &["movie", "film"],
+    &["angry", "mad", "furious"], &["happy", "glad", "joyful"], &["sad", "unhappy", "low", "down"], &["anxious", "nervous", "worried"], &["afraid", "scared", "frightened"],
+    &["tired", "exhausted", "weary"], &["grateful", "thankful", "gratitude", "thankfulness"], &["rest", "relax", "resting", "relaxing"], &["evening", "night"],
+    &["quarrel", "argument", "fight", "row", "quarrels", "arguments", "fights"], &["illness", "sickness"], &["ill", "sick", "unwell", "poorly"], &["doctor", "gp", "physician"],
+    &["choose", "pick", "decide", "choosing", "picking", "deciding"], &["choice", "decision"], &["reflect", "ponder", "reflecting"], &["brief", "short"],
+    &["often", "frequently"], &["main", "key", "chief", "principal"], &["lesson", "takeaway", "lessons", "takeaways", "learnings"], &["stressed", "overwhelmed"],
+    &["exercise", "workout"], &["meal", "dinner", "supper"], &["money", "cash"], &["dream", "dreams"], &["goal", "aim", "goals", "aims"], &["habit", "routine", "habits", "routines"],
+    &["autumn", "fall"], &["film", "movie"], &["describe", "depict"], &["explain", "clarify"], &["mention", "mentioned", "mentions"], &["quit", "stop", "quitting", "stopping"],
+];
+
 /// People by what they are to the writer; every word of a line means the same person.
 #[rustfmt::skip]
 pub(super) const PEOPLE: &[&[&str]] = &[

@@ -15,6 +15,8 @@ mod question;
 mod roles;
 mod scope;
 mod text;
+mod wish;
+mod wording;
 
 use text::Text;
 
@@ -80,6 +82,11 @@ pub const GATES: &[Gate] = &[
         about: "how much of it",
         look: scope::look,
     },
+    Gate {
+        name: "wording",
+        about: "one word in place of another",
+        look: wording::look,
+    },
 ];
 
 /// What one gate said.
@@ -116,6 +123,12 @@ pub fn ask_all(a: &Read, b: &Read) -> Vec<Opinion> {
             verdict: (gate.look)(&a.0, &b.0),
         })
         .collect()
+}
+
+/// Whether both are wishes for a question, and for the same one in other words: then the answer to one serves the other
+/// without a judge, unless a gate refuses.
+pub fn is_same_wish(a: &Read, b: &Read) -> bool {
+    wish::is_same(&a.0, &b.0)
 }
 
 /// A doubt or a refusal about what is on one side only.

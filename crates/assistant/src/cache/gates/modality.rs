@@ -1,7 +1,10 @@
 //! Can, should, want, must. What one can do is not what one should.
 
-use super::text::Text;
+use super::text::{Text, overlap};
 use super::{Verdict, said};
+
+/// From this share of common words on, a "should" in one only is the difference.
+const ALIKE: f64 = 0.6;
 
 pub(super) fn look(a: &Text, b: &Text) -> Verdict {
     let (in_a, in_b) = (kinds(a), kinds(b));
@@ -23,6 +26,8 @@ pub(super) fn look(a: &Text, b: &Text) -> Verdict {
         let harmless = how(a) || how(b) || [one, other].contains(&"can");
         return if harmless {
             Verdict::Pass
+        } else if overlap(a, b) >= ALIKE {
+            Verdict::Refuse(said("modality", one, other))
         } else {
             Verdict::Doubt(said("modality", one, other))
         };

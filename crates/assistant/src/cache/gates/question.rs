@@ -1,6 +1,6 @@
 //! What kind of question it is, and what is to be done: why is not when, a summary is not a list.
 
-use super::text::Text;
+use super::text::{Text, overlap};
 use super::{Verdict, said};
 
 /// Tasks by the words that ask for them.
@@ -23,6 +23,15 @@ const RELATED: &[(&str, &str)] = &[
     ("list", "prompt"),
     ("remind", "list"),
 ];
+
+/// From this share of common words on, another question word is another question.
+const ALIKE: f64 = 0.6;
+
+/// The task that a word names.
+pub(super) fn task_of(form: &str) -> Option<&'static str> {
+    let found = TASKS.iter().find(|(_, words)| words.contains(&form));
+    found.map(|(task, _)| *task)
+}
 
 pub(super) fn look(a: &Text, b: &Text) -> Verdict {
     let (ask_a, ask_b) = (asked(a), asked(b));
@@ -51,7 +60,8 @@ pub(super) fn look(a: &Text, b: &Text) -> Verdict {
                 | ("where", "which")
                 | ("which", "who")
         );
-        return if soft {
+        // In the same words otherwise, no two question words ask the same.
+        return if soft && overlap(a, b) < ALIKE {
             Verdict::Doubt(said("question", x, y))
         } else {
             Verdict::Refuse(said("question", x, y))

@@ -20,6 +20,11 @@ const WRITTEN_AS_ONE: &[(&str, &str)] = &[
     ("wknd", "weekend"), ("wk", "week"), ("yday", "yesterday"), ("somethin", "something"), ("nothin", "nothing"),
     ("mums", "mum"), ("moms", "mum"), ("dads", "dad"), ("todays", "today"), ("yesterdays", "yesterday"), ("tomorrows", "tomorrow"),
     ("weeks", "week"), ("w", "with"), ("wo", "without"),
+    ("bday", "birthday"), ("ystrday", "yesterday"), ("tmw", "tomorrow"), ("2nite", "tonight"), ("2moro", "tomorrow"), ("2morrow", "tomorrow"), ("b4", "before"),
+    ("fam", "family"), ("bro", "brother"), ("sis", "sister"), ("mam", "mum"), ("wifes", "wife"), ("husbands", "husband"), ("grandmas", "grandma"), ("grandads", "grandad"),
+    ("bosss", "boss"), ("dr", "doctor"), ("drs", "doctor"), ("ppl", "people"), ("bf", "boyfriend"), ("gf", "girlfriend"), ("sumthing", "something"), ("wat", "what"),
+    ("wot", "what"), ("wen", "when"), ("coz", "because"), ("rn", "now"), ("rly", "really"), ("srsly", "seriously"), ("thx", "thanks"), ("tho", "though"),
+    ("noone", "nobody"), ("fortnights", "fortnight"), ("oclock", "clock"),
 ];
 
 /// Ways of speaking in which a word does not mean what it says alone; what they are read as.
