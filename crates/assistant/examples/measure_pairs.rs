@@ -1,6 +1,8 @@
 //! What gates and judge say about every pair of written clusters: the input of `tools/train/judge/calibrate.py`.
 //!
-//! `cargo run --release -p companion-assistant --example measure_pairs -- MODEL_DIR CLUSTERS.jsonl… > SAID.jsonl`
+//! `cargo run --release -p companion-assistant --example measure_pairs -- MODEL_DIR ASSETS_DIR CLUSTERS.jsonl… > SAID.jsonl`
+//!
+//! The judge is read from `judge.safetensors` and `judge.json` in ASSETS_DIR, so that one that was just exported needs no other build.
 //!
 //! One line a pair: cluster, kind of pair (`same`, or why the two differ), similarity, what refused it before the judge,
 //! how many gates doubt, and the judge's score whether or not a gate refused.
@@ -30,12 +32,12 @@ struct Different {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let model = args
-        .next()
-        .ok_or("usage: measure_pairs MODEL_DIR CLUSTERS.jsonl…")?;
+    let usage = "usage: measure_pairs MODEL_DIR ASSETS_DIR CLUSTERS.jsonl…";
+    let (model, assets) = (args.next().ok_or(usage)?, args.next().ok_or(usage)?);
     let encoder = Encoder::open(&model, &EncoderOptions::default())?;
-    let judge =
-        Judge::committed(&encoder)?.ok_or("the judge of this build is for another encoder")?;
+    let weights = std::fs::read(assets.join("judge.safetensors"))?;
+    let meta = std::fs::read_to_string(assets.join("judge.json"))?;
+    let judge = Judge::parse(&encoder, &weights, &meta)?;
     // Nothing is too far apart to be looked at: the floor is one of the things that are measured.
     let decider = Decider::new(Thresholds {
         candidate_similarity: -1.0,
@@ -63,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     .collect();
                 let line = json!({
                     "cluster": cluster.id, "why": why, "a": a, "b": b, "similarity": decision.similarity,
-                    "gate": refused.map(|r| r.0), "reason": refused.map(|r| r.1), "doubts": doubts, "score": score,
+                    "gate": refused.map(|r| r.0), "reason": refused.map(|r| r.1), "doubts": doubts, "by_rule": decision.by_rule, "score": score,
                 });
                 writeln!(out, "{line}")?;
             }

@@ -6,7 +6,8 @@ import json
 import random
 from dataclasses import dataclass
 
-from rules import altered
+from rules import altered, altered_both
+from surface import retyped
 
 # One cluster in five of the training authors chooses the epoch, the floor and the threshold, and is never trained on.
 DEV_PARTS, DEV_OF = {0}, 5
@@ -84,18 +85,41 @@ def neighbours(clusters, vectors, per_cluster=6):
     return out
 
 
-def training_pairs(clusters, cross, rng, positives=9, negatives=11, rule=5):
-    """A sample of each cluster's paraphrases and look-alikes, in random order of the two texts."""
-    pairs = rng.sample(cross, len(cross) // 3)
+def between(cluster, rng, count=2):
+    """Look-alikes beside each other: each asks for something else, and so do any two of different kinds."""
+    both = [(a, b) for a, b in itertools.combinations(cluster.different, 2) if a[1] != b[1]]
+    return [Pair(a[0], b[0], 0, "two look-alikes", cluster.id) for a, b in rng.sample(both, min(count, len(both)))]
+
+
+def changed_pairs(good, rng, count=3):
+    """Paraphrases with the same word changed on both sides, which stay paraphrases, and on one side, which do not."""
+    out = []
+    for p in rng.sample(good, min(2 * count, len(good))):
+        both = altered_both(p.a, p.b)
+        if both and len(out) < 2 * count:
+            rule, a, b = rng.choice(both)
+            out += [Pair(a, b, 1, "same", p.cluster), Pair(a, p.b, 0, f"rule: {rule}", p.cluster)]
+    return out
+
+
+def training_pairs(clusters, cross, rng, positives=10, negatives=12, rule=4, retype=0.25):
+    """One epoch's sample of each cluster's paraphrases and look-alikes, in random order of the two texts."""
+    pairs = rng.sample(cross, len(cross) // 2)
     for c in clusters:
         good, hand, made = paraphrases(c), look_alikes(c), by_rule(c)
-        pairs += rng.sample(good, min(positives, len(good)))
+        pairs += rng.sample(good, min(positives, len(good))) + changed_pairs(good, rng) + between(c, rng)
         # Every look-alike at least once.
         first = {p.b: p for p in rng.sample(hand, len(hand))}
         rest = [p for p in hand if first[p.b] is not p]
         pairs += list(first.values()) + rng.sample(rest, max(0, min(negatives - len(first), len(rest))))
-        pairs += rng.sample(made, min(rule, len(made)))
+        for p in rng.sample(made, min(rule, len(made))):
+            # What a rule makes of one phrasing must not be answered for any other either.
+            pairs.append(Pair(rng.choice([p.a, *c.same]), p.b, 0, p.why, p.cluster))
+        text = rng.choice([t for t, _ in c.different] + c.same)
+        pairs.append(Pair(text, retyped(text, rng), 1, "same", c.id))
     rng.shuffle(pairs)
+    typed = lambda text: retyped(text, rng) if rng.random() < retype else text  # noqa: E731
+    pairs = [Pair(typed(p.a), typed(p.b), p.label, p.why, p.cluster) for p in pairs]
     return [p if rng.random() < 0.5 else Pair(p.b, p.a, p.label, p.why, p.cluster) for p in pairs]
 
 

@@ -56,30 +56,34 @@ class Judge(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.hidden, self.out = nn.Linear(5 * DIM + 1, hidden), nn.Linear(hidden, 1)
 
+    def in_bf16(self):
+        """Computes the layers in bf16 from now on: for training, and for looking at many texts."""
+        for layer in [*self.lower, *self.layers]:
+            for name, weight in layer.named_buffers():
+                setattr(layer, name, weight.bfloat16())
+        return self
+
     @torch.no_grad()
     def below(self, ids, second, mask):
         """States [pairs, length, 384] after the layers that are not trained: worked out once for a pair.
 
         `segment` is what the published segments differ by; it is not trained either.
         """
-        x = self.embeddings(ids, second, self.segment)
+        x = self.embeddings(ids, second, self.segment).to(self.layers[0].output_dense_w.dtype)
         for layer in self.lower:
             x = layer(x, mask.bool()[:, None, None, :])
         return x
 
-    def forward(self, ids, second, first_pieces, second_pieces, mask, cosine, x=None):
-        """ids int [pairs, length]; second, *_pieces, mask f32 [pairs, length]; cosine [pairs]; x: what `below` gave, if it is
-        at hand. Gives logits [pairs]."""
+    def forward(self, ids, second, first_pieces, second_pieces, mask, cosine):
+        """ids int [pairs, length]; second, *_pieces, mask f32 [pairs, length]; cosine [pairs]. Gives logits [pairs]."""
         keep = mask.bool()[:, None, None, :]
-        if x is None:
-            x = self.below(ids, second, mask)
+        x = self.below(ids, second, mask)
         for layer in self.layers:
             x = layer(x, keep)
-        with torch.autocast("cpu", enabled=False):
-            x = x.float()
-            u, v = (self.mean(x, part) for part in (first_pieces, second_pieces))
-            features = torch.cat([x[:, 0], u, v, (u - v).abs(), u * v, cosine[:, None]], dim=1)
-            return self.out(self.dropout(F.gelu(self.hidden(self.dropout(features)))))[:, 0]
+        x = x.float()
+        u, v = (self.mean(x, part) for part in (first_pieces, second_pieces))
+        features = torch.cat([x[:, 0], u, v, (u - v).abs(), u * v, cosine[:, None]], dim=1)
+        return self.out(self.dropout(F.gelu(self.hidden(self.dropout(features)))))[:, 0]
 
     @staticmethod
     def mean(x, part):

@@ -14,6 +14,7 @@ class Texts:
         self.tokenizer = open_tokenizer(model_dir)
         self.cls, self.sep, self.unknown = (self.tokenizer.token_to_id(t) for t in ("[CLS]", "[SEP]", "[UNK]"))
         self.pieces, self.vectors = {}, {}
+        self.base = None
         self.add(model_dir, texts)
 
     def add(self, model_dir, texts):
@@ -24,7 +25,7 @@ class Texts:
 
     @torch.no_grad()
     def embed(self, model_dir, texts):
-        base = Base(str(model_dir / "model.safetensors"), LAYERS)
+        self.base = base = self.base or Base(str(model_dir / "model.safetensors"), LAYERS)
         vectors = {}
         order = sorted(texts, key=lambda t: len(self.pieces[t]))
         for at in range(0, len(order), 128):
@@ -103,6 +104,5 @@ def judge_all(judge, texts, pairs, tokens=8000):
     judge.eval()
     out = np.zeros(len(pairs), dtype=np.float32)
     for group in batches(texts, pairs, tokens):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            out[group] = judge(**texts.batch([pairs[i] for i in group])).float().numpy()
+        out[group] = judge(**texts.batch([pairs[i] for i in group])).float().numpy()
     return out

@@ -60,23 +60,39 @@ def like(old, new):
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
 
-def altered(text):
-    """All (rule, text) that one change makes of `text`."""
+def swap(text, rule, old, new):
+    """`text` with `old` changed to `new` as `rule` does it; the same text where it does not occur."""
+    pattern = re.compile(rf"(?<![\w'’.:]){re.escape(old)}(?![\w'’:])" if old.isdigit() else rf"(?<![\w'’]){re.escape(old)}(?![\w'’])", re.IGNORECASE)
+    # A negation is put in once; everything else is changed wherever it stands.
+    return pattern.sub(lambda m: like(m.group(), new), text, count=1 if rule == "negation" else 0)
+
+
+def changes(text):
+    """All (rule, old word, new word) that apply to `text`."""
     found = []
     for rule, table in TABLES.items():
         for old, new in table.items():
-            pattern = re.compile(rf"(?<![\w'’]){re.escape(old)}(?![\w'’])", re.IGNORECASE)
-            match = pattern.search(text)
-            if match:
-                # A negation is put in once; everything else is changed wherever it stands.
-                count = 1 if rule == "negation" else 0
-                changed = pattern.sub(lambda m: like(m.group(), new), text, count=count)
-                found.append((rule, changed))
+            if re.search(rf"(?<![\w'’]){re.escape(old)}(?![\w'’])", text, re.IGNORECASE):
+                found.append((rule, old, new))
     for match in re.finditer(r"(?<![\w.:])(\d{1,2})(?![\w:])", text):
-        other = str(int(match.group()) * 2 + 1)
-        found.append(("number", text[: match.start()] + other + text[match.end() :]))
+        found.append(("number", match.group(), str(int(match.group()) * 2 + 1)))
     for name in NAMES:
         if re.search(rf"\b{name}\b", text):
-            other = NAMES[(NAMES.index(name) + 7) % len(NAMES)]
-            found.append(("entity", re.sub(rf"\b{name}\b", other, text)))
+            found.append(("entity", name, NAMES[(NAMES.index(name) + 7) % len(NAMES)]))
+    return found
+
+
+def altered(text):
+    """All (rule, text) that one change makes of `text`."""
+    found = [(rule, swap(text, rule, old, new)) for rule, old, new in changes(text)]
     return [(rule, new) for rule, new in found if new.casefold() != text.casefold()]
+
+
+# What may be changed in both texts of a paraphrase without parting them.
+BOTH = {"number", "date", "person", "opposite", "entity"}
+
+
+def altered_both(a, b):
+    """All (rule, a, b) with the same word changed in both texts, wherever both hold it."""
+    shared = {c for c in changes(a) if c[0] in BOTH} & set(changes(b))
+    return [(rule, swap(a, rule, old, new), swap(b, rule, old, new)) for rule, old, new in sorted(shared)]
