@@ -2,17 +2,16 @@
 //! answered with a fixed card of numbers to call. No model writes a word of it, nothing is stored, nothing is sent.
 //!
 //! Two things notice. Rules: phrases that say it outright, in English; some of them need a second opinion, because people
-//! also cut themselves on tin openers. And a classifier: one linear map over the sentence vectors that search needs
-//! anyway, asked about those phrases, and about sentences with a word that hints at it in an entry that feels bad.
+//! also cut themselves on tin openers. And a classifier: one linear map over the words, and over the sentence vectors that
+//! search needs anyway, of up to three sentences that stand together; it must be surer where no phrase agrees.
 //! Together they still miss much; `docs/accuracy.md` says how much.
 
 mod card;
 mod classifier;
+mod phrases;
 mod rules;
 
 use std::ops::Range;
-
-use journal::Sentiment;
 
 pub use card::{Card, Line, card};
 pub use classifier::Classifier;
@@ -20,26 +19,33 @@ pub use classifier::Classifier;
 use crate::Analysed;
 use rules::Strength;
 
+/// Sentences that are judged together: what is meant is often said in two, "I have decided. It need not be long."
+const RUN: usize = 3;
+
 /// True where `text` speaks of danger to the writer. `read` is what the encoder and the reader made of it, by an encoder that
 /// `classifier` serves; without it only phrases that need no second opinion count.
 pub fn speaks_of_danger(text: &str, read: Option<(&Classifier, &Analysed)>) -> bool {
-    let spans = crate::sentences(text);
-    let strength = |s: &Range<usize>| rules::strength(&text[s.clone()]);
-    if spans.iter().any(|s| strength(s) == Some(Strength::Certain)) {
+    let certain = |span: Range<usize>| rules::strength(&text[span]) == Some(Strength::Certain);
+    if crate::sentences(text).into_iter().any(certain) {
         return true;
     }
     let Some((classifier, read)) = read else {
         return false;
     };
-    // Without a phrase, only an entry that feels bad is looked at: it halves the mistakes.
-    let feels_bad = read.analysis.sentiment == Sentiment::Negative;
-    read.vectors.sentences.iter().any(|(span, vector)| {
-        let Some(sentence) = text.get(span.clone()) else {
-            return false;
-        };
-        let phrase = rules::strength(sentence).is_some();
-        (phrase || feels_bad && rules::hints(sentence))
-            && classifier.notices(classifier.score(vector), phrase)
+    let sentences: Vec<(&str, &[f32])> = read
+        .vectors
+        .sentences
+        .iter()
+        .filter_map(|(span, vector)| Some((text.get(span.clone())?, vector.as_slice())))
+        .collect();
+    let phrase: Vec<bool> = sentences
+        .iter()
+        .map(|(sentence, _)| rules::strength(sentence).is_some())
+        .collect();
+    (0..sentences.len().saturating_sub(RUN - 1).max(1)).any(|at| {
+        let end = sentences.len().min(at + RUN);
+        let score = classifier.score(&sentences[at..end]);
+        at < end && classifier.notices(score, phrase[at..end].contains(&true))
     })
 }
 

@@ -1,8 +1,12 @@
-//! The phrases. English only, as the encoder is.
+//! Matching the phrases of one sentence. English only, as the encoder is.
 //!
 //! Words are compared folded (lower case, no accents, no apostrophes). A phrase is certain where hardly anybody writes it
-//! otherwise, once the idioms are taken out; the others need the classifier's agreement.
+//! otherwise, once the idioms are taken out; the others need the classifier's agreement. `tools/train/care_phrases.py`
+//! matches the same table for the training.
 
+use std::sync::LazyLock;
+
+use super::phrases::{CLASSES, ELSEWHERE, NEGATORS, RULES};
 use crate::words;
 
 /// How much a phrase says by itself.
@@ -14,152 +18,100 @@ pub(super) enum Strength {
     Certain,
 }
 
-use Strength::{Certain, Possible};
+/// Words that a `*` may skip.
+const GAP: usize = 3;
+/// Words before a phrase among which a negation counts.
+const BEFORE: usize = 3;
 
-/// Words in a sentence that make it about something else: a film, a lesson, a joke.
-#[rustfmt::skip]
-const ELSEWHERE: &[&str] = &[
-    "film", "movie", "book", "novel", "series", "episode", "character", "play", "song", "game",
-    "podcast", "documentary", "lecture", "training", "course", "seminar", "article", "news",
-    "patient", "patients", "client", "clients", "helpline", "laughing", "laughed", "laugh",
-    "embarrassment", "used to", "survivor",
-];
+/// One place of a pattern.
+enum Token {
+    /// Up to [`GAP`] words of any kind.
+    Gap,
+    /// One of these words.
+    Word(Vec<&'static str>),
+}
 
-/// A phrase, how much it says, and words beside it that take that away.
-type Rule = (&'static str, Strength, &'static [&'static str]);
+struct Pattern(Vec<Token>);
 
-#[rustfmt::skip]
-const RULES: &[Rule] = &[
-    ("kill myself", Certain, &[]),
-    ("killing myself", Certain, &["for them", "for him", "for her", "at work"]),
-    ("killed myself", Possible, &["nearly", "almost", "stairs"]),
-    ("end my life", Certain, &[]),
-    ("ending my life", Certain, &[]),
-    ("take my own life", Certain, &[]),
-    ("taking my own life", Certain, &[]),
-    ("took my own life", Certain, &[]),
-    ("end it all", Certain, &["on a high"]),
-    ("ending it all", Certain, &[]),
-    ("ending it", Possible, &["with"]),
-    ("want to die", Certain, &["of shame", "of boredom", "dont want to die", "not want to die"]),
-    ("wanted to die", Possible, &["of shame", "of boredom"]),
-    ("dont want to die", Possible, &[]),
-    ("wish i was dead", Certain, &[]),
-    ("wish i were dead", Certain, &[]),
-    ("wish i had never been born", Certain, &[]),
-    ("better off dead", Certain, &[]),
-    ("rather be dead", Certain, &["than sing", "than seen"]),
-    ("want to be dead", Certain, &[]),
-    ("id be dead by now", Possible, &[]),
-    ("better off without me", Certain, &["team", "company", "office"]),
-    ("better off if i were gone", Certain, &[]),
-    ("better if i was gone", Certain, &[]),
-    ("better if i were gone", Certain, &[]),
-    ("dont want to live", Certain, &["live here", "live there", "live in", "live with", "live like", "live near", "live on"]),
-    ("do not want to live", Certain, &["live here", "live there", "live in", "live with", "live like", "live near", "live on"]),
-    ("dont want to be alive", Certain, &[]),
-    ("do not want to be alive", Certain, &[]),
-    ("dont want to exist", Certain, &[]),
-    ("dont want to be here any more", Possible, &[]),
-    ("dont want to be here anymore", Possible, &[]),
-    ("tired of living", Certain, &["living in", "living with", "living out", "living on", "living here", "living like"]),
-    ("tired of being alive", Certain, &[]),
-    ("no reason to live", Certain, &[]),
-    ("nothing to live for", Certain, &[]),
-    ("dont deserve to live", Certain, &[]),
-    ("not wake up", Possible, &["alarm"]),
-    ("never wake up", Possible, &[]),
-    ("dont want to wake up", Possible, &[]),
-    ("suicidal", Possible, &[]),
-    ("suicide", Possible, &["murder", "murders"]),
-    ("hang myself", Certain, &[]),
-    ("drown myself", Possible, &["work"]),
-    ("hurting myself", Possible, &[]),
-    ("hurt myself", Possible, &[]),
-    ("harm myself", Certain, &[]),
-    ("harming myself", Certain, &[]),
-    ("self harm", Possible, &[]),
-    ("self-harm", Possible, &[]),
-    ("self harmed", Possible, &[]),
-    ("self-harmed", Possible, &[]),
-    ("cut myself", Possible, &[]),
-    ("cutting myself", Possible, &[]),
-    ("i cut again", Possible, &[]),
-    ("on purpose", Possible, &[]),
-    ("overdose", Possible, &[]),
-    ("took too many", Possible, &["photos", "pictures"]),
-    ("in front of the train", Possible, &[]),
-    ("in front of a train", Possible, &[]),
-    ("choked me", Certain, &[]),
-    ("strangled me", Certain, &[]),
-    ("raped me", Certain, &[]),
-    ("beats me", Possible, &["beats me at", "beats me to", "beats me in", "beats me why", "it beats"]),
-    ("beat me up", Certain, &["it beat me up"]),
-    ("hit me", Possible, &["it hit me", "then it hit", "that hit me", "news hit"]),
-    ("hits me", Possible, &["it hits me"]),
-    ("punched me", Possible, &[]),
-    ("kicked me", Possible, &[]),
-    ("slapped me", Possible, &[]),
-    ("hands round my neck", Certain, &["massage"]),
-    ("hands around my neck", Certain, &["massage"]),
-    ("pushed me against", Possible, &[]),
-    ("threatened to kill", Certain, &[]),
-    ("kill me", Possible, &[]),
-    ("not safe", Possible, &[]),
-    ("unsafe", Possible, &[]),
-    ("scared of him", Possible, &[]),
-    ("afraid of him", Possible, &[]),
-    ("scared of what he", Possible, &[]),
-    ("afraid of what he", Possible, &[]),
-    ("when he comes home", Possible, &[]),
-    ("locked me in", Possible, &["accident"]),
-    ("came into my room", Possible, &[]),
-];
+struct Rule {
+    phrase: Pattern,
+    strength: Strength,
+    unless: Vec<Pattern>,
+}
 
-/// Words without which the classifier is not asked: most sentences have none, and its mistakes are among those. The same
-/// list is in `tools/train/care.py`, which sets the cut.
-#[rustfmt::skip]
-const HINTS: &[&str] = &[
-    "afraid", "alive", "arm", "balcony", "beg", "begged", "belt", "better", "blade", "body", "bottle", "bridge",
-    "bruise", "bruises", "burden", "burned", "burnt", "choked", "cut", "cuts", "cutting", "dead", "death", "die",
-    "died", "disappear", "dying", "edge", "end", "ended", "ending", "ends", "exist", "existing", "fear", "flinch",
-    "frightened", "gone", "goodbye", "grabbed", "gun", "harm", "head", "hit", "hits", "hitting", "hurt", "hurting",
-    "hurts", "kicked", "kill", "killed", "killing", "knife", "legs", "letters", "life", "live", "living", "locked",
-    "lorry", "no", "nothing", "over", "overdose", "pill", "pills", "plan", "platform", "point", "punched", "purpose",
-    "pushed", "razor", "reason", "ribs", "river", "roof", "rope", "safe", "scar", "scared", "scars", "slapped",
-    "stop", "stopped", "suicidal", "suicide", "tablets", "threat", "threatened", "threatens", "threw", "train",
-    "unsafe", "voice", "wake", "will", "without",
-];
-/// The writer, somewhere in the sentence.
-const SELF: &[&str] = &["i", "id", "ill", "im", "ive", "me", "mine", "my", "myself"];
+struct Table {
+    rules: Vec<Rule>,
+    elsewhere: Vec<Pattern>,
+}
 
-/// Whether a sentence has a word for which the classifier is asked, and somebody who says I.
-pub(super) fn hints(sentence: &str) -> bool {
-    let (mut hint, mut own) = (false, false);
-    for word in words::folded(sentence) {
-        hint |= HINTS.binary_search(&word.as_str()).is_ok();
-        own |= SELF.contains(&word.as_str());
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table {
+    rules: RULES
+        .iter()
+        .map(|&(phrase, strength, unless)| Rule {
+            phrase: Pattern::parse(phrase),
+            strength,
+            unless: unless.iter().map(|p| Pattern::parse(p)).collect(),
+        })
+        .collect(),
+    elsewhere: ELSEWHERE.iter().map(|p| Pattern::parse(p)).collect(),
+});
+
+impl Pattern {
+    fn parse(text: &'static str) -> Self {
+        let words = |word: &'static str| {
+            let class = CLASSES.iter().find(|(name, _)| *name == word);
+            class.map_or(word, |&(_, words)| words).split('|')
+        };
+        let token = |token: &'static str| match token {
+            "*" => Token::Gap,
+            token => Token::Word(token.split('|').flat_map(words).collect()),
+        };
+        Self(text.split(' ').map(token).collect())
     }
-    hint && own
+
+    /// Index of the word at which it first matches.
+    fn find(&self, words: &[String]) -> Option<usize> {
+        (0..words.len()).find(|&at| starts(&self.0, &words[at..]))
+    }
+
+    fn is_in(&self, words: &[String]) -> bool {
+        self.find(words).is_some()
+    }
+}
+
+fn starts(tokens: &[Token], words: &[String]) -> bool {
+    match tokens.split_first() {
+        None => true,
+        Some((Token::Gap, rest)) => {
+            (0..=GAP.min(words.len())).any(|skip| starts(rest, &words[skip..]))
+        }
+        Some((Token::Word(any), rest)) => words
+            .split_first()
+            .is_some_and(|(word, later)| any.contains(&word.as_str()) && starts(rest, later)),
+    }
 }
 
 /// How strongly the phrases of one sentence speak of danger; nothing where there are none.
 pub(super) fn strength(sentence: &str) -> Option<Strength> {
-    let folded = format!(
-        " {} ",
-        words::folded(sentence).collect::<Vec<_>>().join(" ")
-    );
-    let has = |phrase: &&str| folded.contains(&format!(" {phrase} "));
-    let mut strongest = None;
-    for (phrase, strength, unless) in RULES {
-        if !has(phrase) || unless.iter().any(has) {
+    let words: Vec<String> = words::folded(sentence).collect();
+    let mut strongest: Option<Strength> = None;
+    for rule in &TABLE.rules {
+        if Some(rule.strength) <= strongest {
             continue;
         }
-        // Told of a film or of another winter, the plainest phrase is only possible.
-        let weighed = if ELSEWHERE.iter().any(has) {
-            Possible
+        let Some(at) = rule.phrase.find(&words) else {
+            continue;
+        };
+        if rule.unless.iter().any(|p| p.is_in(&words)) {
+            continue;
+        }
+        // Denied, or told of a film or of another winter, the plainest phrase is only possible.
+        let before = &words[at.saturating_sub(BEFORE)..at];
+        let denied = before.iter().any(|w| NEGATORS.contains(&w.as_str()));
+        let weighed = if denied || TABLE.elsewhere.iter().any(|p| p.is_in(&words)) {
+            Strength::Possible
         } else {
-            *strength
+            rule.strength
         };
         strongest = strongest.max(Some(weighed));
     }
@@ -168,6 +120,7 @@ pub(super) fn strength(sentence: &str) -> Option<Strength> {
 
 #[cfg(test)]
 mod tests {
+    use super::Strength::{Certain, Possible};
     use super::*;
 
     #[test]
@@ -176,39 +129,81 @@ mod tests {
             "I want to die.",
             "I WANT TO DIE",
             "i dont want to be alive anymore",
+            "I don\u{2019}t want to live.",
+            "I do not want to live any more",
             "I don\u{2019}t deserve to live after that.",
             "Thinking of killing myself again.",
+            "I've been thinking about suicide.",
+            "I feel so suicidal tonight",
+            "They'd all be better off, honestly, without me.",
+            "Life isn't worth living.",
+            "I wish I'd never been born",
             "He choked me last night.",
+            "He threatened to kill me and the dog.",
+            "He put his hands round my neck.",
         ] {
             assert_eq!(strength(sentence), Some(Certain), "{sentence}");
         }
     }
 
     #[test]
-    fn the_hints_are_sorted_for_the_binary_search() {
-        assert!(HINTS.is_sorted());
-        assert!(hints("It would be so easy to end it, I thought."));
-        assert!(!hints("The cat slept.") && !hints("The river is high."));
+    fn what_can_mean_it_waits_for_the_classifier() {
+        for sentence in [
+            "I don't want to die.",
+            "I'm not going to kill myself.",
+            "I never wanted to end my life.",
+            "I used to want to die every winter.",
+            "In the film she says I want to die.",
+            "if mum makes me wear it i will kill myself lol",
+            "I wanted to die of embarrassment.",
+            "I was killing myself laughing.",
+            "Cut myself on the tin opener, on purpose or not.",
+            "My husband hit me.",
+            "I'm scared of my dad.",
+            "Nobody would notice if I went.",
+        ] {
+            assert_eq!(strength(sentence), Some(Possible), "{sentence}");
+        }
     }
 
     #[test]
-    fn idioms_are_nothing_or_only_possible() {
-        for sentence in [
-            "I wanted to die of embarrassment.",
-            "I was killing myself laughing.",
-            "In the film she says I want to die.",
-            "Cut myself on the tin opener.",
-            "I don't want to die.",
-        ] {
-            assert!(strength(sentence) < Some(Certain), "{sentence}");
-        }
+    fn idioms_are_nothing() {
         for sentence in [
             "Rain all day.",
             "",
             "I don't want to live in this town.",
             "It hit me on the tram that I am forty.",
+            "He beat me at chess again.",
+            "I'm dying to know.",
+            "I could murder a curry.",
+            "The team is better off without me.",
+            "My sister hit me with a pillow.",
         ] {
             assert_eq!(strength(sentence), None, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn every_pattern_is_well_formed() {
+        let patterns = RULES
+            .iter()
+            .flat_map(|(phrase, _, unless)| std::iter::once(phrase).chain(*unless))
+            .chain(ELSEWHERE);
+        for pattern in patterns {
+            let tokens: Vec<&str> = pattern.split(' ').collect();
+            assert!(tokens.iter().all(|t| !t.is_empty()), "{pattern}");
+            assert!(
+                tokens[0] != "*" && tokens[tokens.len() - 1] != "*",
+                "{pattern}"
+            );
+            for word in tokens.iter().flat_map(|t| t.split('|')) {
+                let class = CLASSES.iter().any(|(name, _)| *name == word);
+                let folded = words::folded(word).next();
+                assert!(
+                    class || word == "*" || folded.as_deref() == Some(word),
+                    "{pattern}: {word}"
+                );
+            }
         }
     }
 }
