@@ -35,17 +35,13 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 }
 
-/// Options that every command understands.
+/// Options that every command understands, under a heading of their own: among a command's own ones they would hide them.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// Where the journal, the models and the configuration live [default: ~/.companion]
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "COMPANION_HOME",
-        hide_env_values = true
-    )]
+    /// Where the journal, the models and the configuration live [default: ~/.companion] (also: COMPANION_HOME)
+    // Not clap's `env`: it would show `--home <DIR>` as needed in every message about usage.
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// Print one JSON value on stdout and nothing else
     #[arg(long, global = true)]

@@ -238,10 +238,11 @@ impl Context {
 }
 
 fn home_dir(global: &Global) -> anyhow::Result<PathBuf> {
-    if let Some(home) = global
-        .home
-        .clone()
-        .filter(|home| !home.as_os_str().is_empty())
+    let set = || std::env::var_os("COMPANION_HOME").map(PathBuf::from);
+    if let Some(home) = [global.home.clone(), set()]
+        .into_iter()
+        .flatten()
+        .find(|home| !home.as_os_str().is_empty())
     {
         return Ok(home);
     }

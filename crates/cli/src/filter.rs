@@ -34,7 +34,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "TEXT")]
     contains: Vec<String>,
     /// That feel so: positive, neutral or negative
-    #[arg(long, value_name = "MOOD")]
+    #[arg(long, value_name = "MOOD", hide_possible_values = true)]
     mood: Option<Mood>,
     /// About this theme, such as work or sleep (repeated: about all of them)
     #[arg(long = "theme", value_name = "THEME")]
@@ -95,6 +95,7 @@ impl FilterArgs {
             && self.person.is_none()
             && !self.starred
             && self.fields.is_empty()
+            && self.limit.is_none()
     }
 
     /// The days that `--on`, `--from` and `--to` name; `None` where neither is given.

@@ -21,9 +21,14 @@ pub(crate) const EMPTY_JOURNAL: &str =
 
 /// `1 entry`, `2 entries`.
 pub(crate) fn entries(count: impl TryInto<u64>) -> String {
+    counted(count, "entry", "entries")
+}
+
+/// `1 turn`, `2 turns`.
+pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     match count.try_into().unwrap_or(u64::MAX) {
-        1 => "1 entry".to_owned(),
-        count => format!("{count} entries"),
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
     }
 }
 

@@ -96,3 +96,58 @@ fn completions_and_man_pages_are_made_for_every_command() {
         assert!(pages.join(page).is_file(), "{page}");
     }
 }
+
+#[test]
+fn a_model_that_is_not_installed_can_be_named_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    for key in ["encoder", "language.model"] {
+        let assert = companion(dir.path())
+            .args(["config", "set", key, "later"])
+            .assert();
+        let said = String::from_utf8_lossy(&assert.success().get_output().stderr).into_owned();
+        assert!(
+            said.contains("no model \"later\" is installed yet"),
+            "{said}"
+        );
+        assert_eq!(
+            stdout(companion(dir.path()).args(["config", "get", key])),
+            "later\n"
+        );
+    }
+}
+
+#[test]
+fn a_script_and_a_manual_page_are_never_json() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["completions", "bash", "--json"][..], &["man", "--json"]] {
+        let assert = companion(dir.path()).args(args).assert().code(2).stdout("");
+        let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(said.contains("leave --json away"), "{said}");
+    }
+}
+
+#[test]
+fn what_every_command_understands_stands_under_a_heading_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, own) in [
+        (&["new", "--help"][..], "--title"),
+        (&["list", "--help"], "--reverse"),
+        (&["search", "--help"], "--meaning"),
+    ] {
+        let help = stdout(companion(dir.path()).args(args));
+        let place = |what: &str| help.find(what).unwrap_or_else(|| panic!("{what}: {help}"));
+        assert!(place(own) < place("Everywhere:"), "{help}");
+        assert!(place("Everywhere:") < place("--home"), "{help}");
+        if let Some(filters) = help.find("Which entries:") {
+            assert!(place(own) < filters, "{help}");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_does_not_name_the_home_of_the_environment_as_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let assert = companion(dir.path()).args(["backup", "create"]).assert();
+    let said = String::from_utf8_lossy(&assert.code(2).get_output().stderr).into_owned();
+    assert!(said.contains("companion backup create <FILE>"), "{said}");
+}

@@ -142,8 +142,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             }
         }
         Action::Set { key, value } => {
-            let key = known(key)?;
-            let value = read_value(key, value)?;
+            let (key, said) = (known(key)?, value);
+            let value = read_value(key, said)?;
+            say_if_not_installed(context, key, said);
             change(&path, |document| put(document, key.name, value))?;
         }
         Action::Unset { key } => {
@@ -182,6 +183,16 @@ pub(super) fn save(context: &Context, settings: Vec<(&str, Value)>) -> anyhow::R
             put(document, key, value);
         }
     })
+}
+
+/// A model may be named before it is installed; a slip of the pen looks the same, so it is told.
+fn say_if_not_installed(context: &Context, key: &Key, name: &str) {
+    let is_model = ["encoder", "language.model"].contains(&key.name) && !name.is_empty();
+    if is_model && !context.models_dir().join(name).join("model.json").is_file() {
+        context.out.note(format!(
+            "no model {name:?} is installed yet; `companion model list` shows what is"
+        ));
+    }
 }
 
 fn list(context: &Context, path: &Path) -> anyhow::Result<()> {

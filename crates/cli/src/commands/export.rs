@@ -19,7 +19,7 @@ use crate::output::{Line, escape};
 /// Which entries, to where, and how written.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without a path, it is written to stdout. A path without a known ending is a folder that gets\n\
+    after_help = "Without a path, it is written to stdout. A path without a known ending is a folder that gets \
     one Markdown file an entry. Nothing that exists is overwritten. `companion import` reads it all back.\n\
     An export is not encrypted; for a copy that is, use `companion backup create`."
 )]

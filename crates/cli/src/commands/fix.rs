@@ -17,8 +17,11 @@ use crate::view::mood;
 #[command(
     after_help = "What you say outranks the model, for this entry now and after every later reading of it, and \
     shifts a little how later entries are read. It stays in the journal. Without ID: how often you corrected it.\n\
-    The themes: work, school, family, friends, romance, health, exercise, sleep, food, money, leisure, creativity,\n\
-    nature, travel, home, pets, spirituality, technology, emotions, growth."
+    The themes: work, school, family, friends, romance, health, exercise, sleep, food, money, leisure, creativity, \
+    nature, travel, home, pets, spirituality, technology, emotions, growth.\n\n\
+    Examples:\n  \
+    companion fix 12 --sentiment negative\n  \
+    companion fix 12 --themes work,health"
 )]
 pub(crate) struct Args {
     /// The number of the entry

@@ -12,7 +12,7 @@ use crate::output::Line;
 /// Check only, or save what can be read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Changes nothing in the journal. Exit code 5 means that something is damaged,\n\
+    after_help = "Changes nothing in the journal. Exit code 5 means that something is damaged, \
     or with --salvage that something could not be saved."
 )]
 pub(crate) struct Args {
@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
                 .plain("saved ")
                 .bold(messages::entries(saved.entries))
                 .plain(format!(" into {}", dir.display()))
-                .dim(format!(" ({} former versions)", saved.versions)),
+                .dim(format!(" ({})", former_versions(saved.versions))),
         )?;
         if !saved.lost.is_empty() {
             let ids: Vec<String> = saved.lost.iter().map(ToString::to_string).collect();
@@ -74,8 +74,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
                 .plain("the journal is whole: ")
                 .bold(messages::entries(report.entries))
                 .dim(format!(
-                    ", {} removed, {} former versions, {} pages",
-                    report.removed, report.versions, report.pages
+                    ", {} removed, {}, {} pages",
+                    report.removed,
+                    former_versions(report.versions),
+                    report.pages
                 )),
         )?;
     } else {
@@ -88,4 +90,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         ))?;
     }
     Ok(if clean { Exit::Success } else { Exit::Damaged })
+}
+
+fn former_versions(count: impl TryInto<u64>) -> String {
+    messages::counted(count, "former version", "former versions")
 }

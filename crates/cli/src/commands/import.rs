@@ -21,7 +21,7 @@ const MAX_STDIN_BYTES: u64 = 1 << 30;
 /// What to read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Reads a folder of Markdown files (with or without front matter), jrnl's text and JSON exports,\n\
+    after_help = "Reads a folder of Markdown files (with or without front matter), jrnl's text and JSON exports, \
     JSON Lines with `date`, `text` and perhaps `id`, and all that `companion export` writes.\n\
     Importing the same thing again adds nothing twice."
 )]

@@ -17,8 +17,6 @@ use crate::view::json::EntryJson;
     after_help = "The sign before an entry says how it feels: + positive, − negative, ~ mixed, · neutral."
 )]
 pub(crate) struct Args {
-    #[command(flatten)]
-    filter: FilterArgs,
     /// Latest first, instead of earliest first
     #[arg(short, long)]
     reverse: bool,
@@ -28,6 +26,8 @@ pub(crate) struct Args {
     /// Show removed entries, which can still be restored
     #[arg(long)]
     removed: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {

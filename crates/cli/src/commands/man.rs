@@ -20,6 +20,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
+    context.out.refuse_json("a manual page")?;
     // A page says what every home has in common, not where this one lies.
     let command = crate::args::Args::command();
     let Some(dir) = &args.dir else {

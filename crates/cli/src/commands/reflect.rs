@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::input;
 use crate::language;
+use crate::messages;
 use crate::output::Line;
 use crate::view::dates;
 
@@ -52,7 +53,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let out = &context.out;
     if args.forget {
         let turns = journal.forget_thread(entry.id)?;
-        out.note(format!("erased {turns} turns; the entry is as it was"));
+        let said = messages::counted(turns, "turn", "turns");
+        out.note(format!("erased {said}; the entry is as it was"));
         return Ok(Exit::Success);
     }
     if args.thread {

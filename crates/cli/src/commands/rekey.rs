@@ -8,9 +8,9 @@ use crate::exit::Exit;
 /// Nothing to set.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Encrypts every page again under a new key. The passphrase, or journal.key, stays what it was and opens\n\
-    the new vault, too: where somebody may have had both the journal and what opens it, change that first with\n\
-    `companion passphrase set` (and `companion passphrase remove` for a new key file). Backups made before\n\
+    after_help = "Encrypts every page again under a new key. The passphrase, or journal.key, stays what it was and opens \
+    the new vault, too: where somebody may have had both the journal and what opens it, change that first with \
+    `companion passphrase set` (and `companion passphrase remove` for a new key file). Backups made before \
     keep the old key."
 )]
 pub(crate) struct Args {}

@@ -11,7 +11,7 @@ use crate::exit::{self, Exit, Failure};
 use crate::messages;
 use crate::output::Line;
 use crate::view::json::EntryJson;
-use crate::view::{care, dates, mood};
+use crate::view::{care, dates, entry, mood};
 use crate::when;
 
 /// What can be set beside the text of an entry.
@@ -200,6 +200,9 @@ fn saved_line(context: &Context, entry: &Entry, now: &ZonedDateTime) -> Line {
     if !entry.tags.is_empty() {
         let tags: Vec<String> = entry.tags.iter().map(|tag| format!("#{tag}")).collect();
         line = line.dim(dot).accent(tags.join(" "));
+    }
+    if !entry.fields.is_empty() {
+        line = line.dim(dot).accent(entry::fields(entry));
     }
     line
 }

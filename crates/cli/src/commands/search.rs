@@ -15,21 +15,21 @@ const LIMIT: usize = 10;
 /// What to look for, and where.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Finds entries by their words and by what they mean, best first. \"Quoted words\" are looked for\n\
+    after_help = "Finds entries by their words and by what they mean, best first. \"Quoted words\" are looked for \
     together; the last word also finds words that it begins."
 )]
 pub(crate) struct Args {
     /// What to look for, in your own words
     #[arg(required = true)]
     query: Vec<String>,
-    #[command(flatten)]
-    filter: FilterArgs,
     /// Look for the words only
     #[arg(long, conflicts_with = "meaning")]
     text: bool,
     /// Look for the meaning only
     #[arg(long)]
     meaning: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {

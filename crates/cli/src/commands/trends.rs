@@ -25,7 +25,7 @@ const BAR: usize = 30;
 /// Which days and which entries.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Shows the last 30 days with entries, unless days are named with --on, --from and --to.\n\
+    after_help = "Shows the 30 days up to the latest entry, or those since the first, unless days are named.\n\
     Few entries prove little: below five, points are shown and no conclusions."
 )]
 pub(crate) struct Args {
@@ -35,11 +35,11 @@ pub(crate) struct Args {
     /// A calendar month: this one, or the one that holds WHEN
     #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "today", conflicts_with_all = ["from", "to", "on"])]
     month: Option<String>,
-    #[command(flatten)]
-    filter: FilterArgs,
     /// One point a day, or one a week
     #[arg(long, value_name = "STEP")]
     by: Option<Step>,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

@@ -15,7 +15,7 @@ pub(crate) use line::{Line, Style};
 pub(crate) use progress::Progress;
 
 use crate::args::Global;
-use crate::exit::ClosedPipe;
+use crate::exit::{ClosedPipe, Failure};
 
 /// The widest that prose is set, however wide the terminal: long lines are hard to read.
 const PROSE_COLUMNS: usize = 88;
@@ -60,6 +60,16 @@ impl Output {
     /// Whether `--json` was given.
     pub(crate) fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// An error where `--json` was given to a command that prints `what`, which no JSON can stand for.
+    pub(crate) fn refuse_json(&self, what: &str) -> Result<(), Failure> {
+        if self.json {
+            return Err(Failure::usage(format!(
+                "this prints {what}, and nothing in JSON; leave --json away"
+            )));
+        }
+        Ok(())
     }
 
     /// Whether `--quiet` was given.

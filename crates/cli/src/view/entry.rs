@@ -63,6 +63,13 @@ fn gist(entry: &Entry, columns: usize) -> String {
     }
 }
 
+/// Its fields as one would type them: `sleep:7 cello:45`.
+pub(crate) fn fields(entry: &Entry) -> String {
+    let typed = entry.fields.iter();
+    let typed = typed.map(|(name, value)| format!("{name}:{value}"));
+    typed.collect::<Vec<_>>().join(" ")
+}
+
 /// The whole entry, with what is known about it.
 pub(crate) fn full(entry: &Entry, analysis: Option<&Analysis>, out: &Output) -> anyhow::Result<()> {
     let mut head = Line::new()
@@ -83,12 +90,7 @@ pub(crate) fn full(entry: &Entry, analysis: Option<&Analysis>, out: &Output) -> 
         out.line(Line::new().dim("tags    ").plain(tags.join(" ")))?;
     }
     if !entry.fields.is_empty() {
-        let fields: Vec<String> = entry
-            .fields
-            .iter()
-            .map(|(name, value)| format!("{name}:{value}"))
-            .collect();
-        out.line(Line::new().dim("fields  ").plain(fields.join(" ")))?;
+        out.line(Line::new().dim("fields  ").plain(fields(entry)))?;
     }
     match analysis {
         Some(analysis) => {

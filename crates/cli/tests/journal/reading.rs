@@ -160,11 +160,14 @@ fn an_entry_or_a_journal_that_is_not_there_is_named() {
 #[test]
 fn an_empty_list_is_an_empty_array() {
     let person = Person::with(&["one"]);
-    let run = person.run(&["list", "--tag", "none"]);
-    assert_eq!(
-        (run.stdout.as_str(), run.stderr.as_str()),
-        ("", "nothing found\n")
-    );
+    for args in [&["list", "--tag", "none"], &["list", "--limit", "0"]] {
+        let run = person.run(args);
+        assert_eq!(
+            (run.stdout.as_str(), run.stderr.as_str()),
+            ("", "nothing found\n"),
+            "{args:?}"
+        );
+    }
     assert_eq!(
         person.run(&["list", "--tag", "none", "--json"]).ok(),
         "[]\n"

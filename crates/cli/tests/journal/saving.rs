@@ -125,6 +125,13 @@ fn stdin_is_read_only_without_a_text_or_for_a_dash() {
 }
 
 #[test]
+fn tags_and_fields_that_were_found_in_the_text_are_said() {
+    let person = Person::new();
+    let run = person.run(&["new", "--no-analysis", "slept sleep:7.5 #calm"]);
+    assert_eq!(run.ok(), "saved 1 · today 14:30 · #calm · sleep:7.5\n");
+}
+
+#[test]
 fn json_is_one_value_and_nothing_else() {
     let person = Person::new();
     let entry = person
