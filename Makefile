@@ -41,6 +41,11 @@ test: requirements test-model ## Run every test, those that need the encoder inc
 	fi; \
 	$(CARGO) test --workspace --locked --doc --quiet
 
+.PHONY: transcripts
+transcripts: requirements test-model ## Put what the program says today into the transcripts of the documents
+	@COMPANION_TEST_MODELS='$(TEST_MODELS)' COMPANION_REWRITE_TRANSCRIPTS=1 $(CARGO) test --workspace --locked --quiet \
+	  --test docs every_command_that_the_documents_show_runs
+
 .PHONY: check
 check: requirements ## Format, lints and docs, with warnings as errors
 	@$(CARGO) fmt --all --check

@@ -7,6 +7,7 @@
 )]
 
 mod named;
+mod rewrite;
 mod run;
 mod shown;
 #[path = "../support/mod.rs"]

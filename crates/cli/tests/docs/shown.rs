@@ -13,6 +13,8 @@ pub(crate) struct Shown {
     pub(crate) in_prose: bool,
     /// The lines that a transcript (`$ companion …`) shows below it.
     pub(crate) output: Option<Vec<String>>,
+    /// The line before the first of them, counted from 1.
+    pub(crate) last_line: usize,
     /// Commands of one block follow one another, in one home.
     pub(crate) block: usize,
 }
@@ -63,8 +65,9 @@ pub(crate) fn commands(name: &str, text: &str) -> Vec<Shown> {
                 }
                 continue;
             }
-            let mut whole = typed.unwrap_or(line).to_owned();
+            let (mut whole, mut last_line) = (typed.unwrap_or(line).to_owned(), *at);
             while let (true, Some((_, next))) = (whole.ends_with('\\'), lines.peek()) {
+                last_line += 1;
                 whole.pop();
                 whole.push_str(next);
                 lines.next();
@@ -76,6 +79,7 @@ pub(crate) fn commands(name: &str, text: &str) -> Vec<Shown> {
                 comment,
                 in_prose: false,
                 output: transcript.then(Vec::new),
+                last_line,
                 block: number,
             });
         }
@@ -89,6 +93,7 @@ pub(crate) fn commands(name: &str, text: &str) -> Vec<Shown> {
                 comment: String::new(),
                 in_prose: true,
                 output: None,
+                last_line: at,
                 block: blocks.len() + number,
             });
         }
