@@ -161,7 +161,8 @@ pub fn known(journal: &Journal, filter: &Filter, kind: Kind) -> Result<Vec<Known
         }
     };
     if kind == Kind::Person {
-        for person in summary::everybody(&entries) {
+        // Who is somebody shows in the whole journal, not in the few entries that were asked for.
+        for person in summary::everybody(&journal.list(&Filter::default())?) {
             for entry in entries.iter().filter(|e| person.entries.contains(&e.id)) {
                 if let Some(span) = cite::place(&entry.text, &person.name) {
                     add(

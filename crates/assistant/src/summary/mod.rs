@@ -169,7 +169,7 @@ pub fn without_question(
     let zone = now.time_zone();
     let read = load(journal, &span, &Filter::default(), zone)?;
     let before = load(journal, &span.before(), &Filter::default(), zone)?;
-    let (people_now, people_before) = (people_of(&read, PEOPLE), people_of(&before, usize::MAX));
+    let (people_before, people_now) = people_of(&before, &read);
     let analysed = read.iter().filter(|r| r.analysis.is_some()).count();
     Ok(Summary {
         span,
@@ -261,12 +261,15 @@ fn themes(read: &[Read], analysed: usize) -> Vec<ThemeShare> {
     all
 }
 
-fn people_of(read: &[Read], most: usize) -> Vec<Person> {
-    let texts: Vec<(EntryId, &str)> = read
-        .iter()
-        .map(|r| (r.entry.id, r.entry.text.as_str()))
-        .collect();
-    people::people(&texts, most)
+/// Everybody who is mentioned in `before`, and who recurs in `now`.
+fn people_of(before: &[Read], now: &[Read]) -> (Vec<Person>, Vec<Person>) {
+    let both = before.iter().chain(now);
+    let texts: Vec<(EntryId, &str)> = both.map(|r| (r.entry.id, r.entry.text.as_str())).collect();
+    let border = before.len();
+    (
+        people::people_in(&texts, 0..border, 1, usize::MAX),
+        people::people_in(&texts, border..texts.len(), 2, PEOPLE),
+    )
 }
 
 /// Everybody who recurs in `entries`.

@@ -4,7 +4,7 @@
 //! it, is not also written in lower case in the same entries, and is not more of a place than of a person. It errs
 //! towards silence: one mention at the start of a sentence proves nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use journal::EntryId;
@@ -74,7 +74,8 @@ const TITLES: &[&str] = &[
 #[derive(Default)]
 struct Counts {
     spellings: BTreeMap<String, usize>,
-    entries: BTreeSet<usize>,
+    /// Mentions by entry.
+    entries: BTreeMap<usize, usize>,
     mentions: usize,
     /// Mentions that are not at the start of a sentence.
     inside: usize,
@@ -85,6 +86,17 @@ struct Counts {
 /// People of `entries` (id and text, in order of time): those mentioned in the most entries first, at most `most`.
 /// A name needs two mentions, or one entry that writes it inside a sentence beside another that writes it at all.
 pub(crate) fn people(entries: &[(EntryId, &str)], most: usize) -> Vec<Person> {
+    people_in(entries, 0..entries.len(), 2, most)
+}
+
+/// [`people`] of the part `within` of `entries`, who are mentioned there `least` times. What is a name is judged by all of
+/// the entries: someone who only ever begins a sentence in one week may stand inside of one in the week before.
+pub(crate) fn people_in(
+    entries: &[(EntryId, &str)],
+    within: Range<usize>,
+    least: usize,
+    most: usize,
+) -> Vec<Person> {
     let mut names: HashMap<String, Counts> = HashMap::new();
     let mut lower: HashMap<String, usize> = HashMap::new();
     for (index, (_, text)) in entries.iter().enumerate() {
@@ -99,6 +111,12 @@ pub(crate) fn people(entries: &[(EntryId, &str)], most: usize) -> Vec<Person> {
             let name = c.inside > 0 && c.place * 2 <= c.mentions && !lower.contains_key(key);
             c.mentions >= 2 && (kin || name)
         })
+        .map(|(key, mut c)| {
+            c.entries.retain(|entry, _| within.contains(entry));
+            c.mentions = c.entries.values().sum();
+            (key, c)
+        })
+        .filter(|(_, c)| c.mentions >= least)
         .collect();
     found.sort_by(|a, b| {
         (b.1.entries.len(), b.1.mentions)
@@ -108,7 +126,7 @@ pub(crate) fn people(entries: &[(EntryId, &str)], most: usize) -> Vec<Person> {
     let person = |(_, c): (String, Counts)| Person {
         name: favourite(c.spellings),
         mentions: c.mentions,
-        entries: c.entries.into_iter().map(|i| entries[i].0).collect(),
+        entries: c.entries.into_keys().map(|i| entries[i].0).collect(),
     };
     found.into_iter().take(most).map(person).collect()
 }
@@ -199,7 +217,7 @@ fn count(
 ) {
     let c = names.entry(key).or_default();
     *c.spellings.entry(spelling.to_owned()).or_default() += 1;
-    c.entries.insert(entry);
+    *c.entries.entry(entry).or_default() += 1;
     c.mentions += 1;
     c.inside += usize::from(inside);
     c.place += usize::from(place);
@@ -290,6 +308,29 @@ mod tests {
             "Rain.",
         ]);
         assert_eq!(found, [("Nadia".to_owned(), 2, 2)]);
+    }
+
+    #[test]
+    fn what_is_a_name_is_judged_by_all_entries_and_counted_in_those_asked_for() {
+        let entries: Vec<_> = [
+            "Ruth's for supper.",
+            "I told her about Ines.",
+            "Ruth is moving. Ines has gone home.",
+            "Ask Ruth about dates. Ines rang.",
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(i, text)| (EntryId(i as i64), text))
+        .collect();
+        let of = |within, least| {
+            let found = people_in(&entries, within, least, 10);
+            let row = |p: Person| (p.name, p.mentions, p.entries.len());
+            found.into_iter().map(row).collect::<Vec<_>>()
+        };
+        let (ines, ruth) = ("Ines".to_owned(), "Ruth".to_owned());
+        assert_eq!(of(0..2, 1), [(ines.clone(), 1, 1), (ruth.clone(), 1, 1)]);
+        assert_eq!(of(0..2, 2), []);
+        assert_eq!(of(2..4, 2), [(ines, 2, 2), (ruth, 2, 2)]);
     }
 
     #[test]
