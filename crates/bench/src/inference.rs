@@ -66,6 +66,10 @@ pub struct InferenceFigures {
     pub prefill_tok_s: Spread,
     /// Tokens of all rows a second, after the prompt.
     pub decode_tok_s: Spread,
+    /// Weights and scales that were read a second while writing, in GB.
+    pub weights_read_gb_s: Spread,
+    /// What a plain read of the same bytes by the same threads reaches, after each run, in GB a second.
+    pub read_gb_s: Spread,
     /// From the prompt to the first token of every row.
     pub ttft_ms: Spread,
     /// Opening the model, the tokenizer left out, file in the page cache.
@@ -139,6 +143,7 @@ pub fn measure_inference(
     on_step("reading and writing (a run to warm up)");
     run(&decoder, &prompts, options.gen_tokens.min(4))?;
     let (mut prefills, mut decodes, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut reads, mut plain_reads) = (Vec::new(), Vec::new());
     let mut kv_bytes = 0;
     for number in 1..=options.runs {
         on_step(&format!(
@@ -151,12 +156,17 @@ pub fn measure_inference(
         firsts.push(times.first_ms);
         if options.gen_tokens > 0 {
             decodes.push(written / times.decode_ms * 1e3);
+            let bytes = decoder.step_bytes() * options.gen_tokens;
+            reads.push(bytes as f64 / times.decode_ms / 1e6);
         }
+        plain_reads.push(plain_read(&decoder));
         kv_bytes = times.kv_bytes.max(kv_bytes);
     }
     Ok(InferenceFigures {
         prefill_tok_s: Spread::of(&prefills),
         decode_tok_s: Spread::of(&decodes),
+        weights_read_gb_s: Spread::of(&reads),
+        read_gb_s: Spread::of(&plain_reads),
         ttft_ms: Spread::of(&firsts),
         load_ms: Spread::of(&loads),
         peak_rss_bytes: peak_rss_bytes(),
@@ -178,6 +188,16 @@ pub fn measure_inference(
         version: env!("CARGO_PKG_VERSION"),
         commit: COMMIT,
     })
+}
+
+/// GB a second that a plain read of the weights reaches: the best of three passes.
+fn plain_read(decoder: &Decoder) -> f64 {
+    let pass = |_| {
+        let start = Instant::now();
+        let bytes = decoder.read_weights();
+        bytes as f64 / ms(start) / 1e6
+    };
+    (0..3).map(pass).fold(0.0, f64::max)
 }
 
 struct RunTimes {
@@ -295,11 +315,12 @@ impl InferenceFigures {
         lines.push(spread("first", &self.ttft_ms, "ms"));
         lines.push(spread("load", &self.load_ms, "ms"));
         let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-        let decoded = self.decode_tok_s.median / self.rows.max(1) as f64;
         lines.push(format!(
-            "weights    {:>9.2} GB, read at {:.1} GB/s while writing; memory at most {}",
+            "weights    {:>9.2} GB, read at {:.1} GB/s while writing ({:.0} % of a plain read's {:.1}); memory at most {}",
             gigabytes(self.weights_bytes),
-            gigabytes(self.step_bytes as u64) * decoded,
+            self.weights_read_gb_s.median,
+            100.0 * self.weights_read_gb_s.median / self.read_gb_s.median,
+            self.read_gb_s.median,
             self.peak_rss_bytes.map_or_else(
                 || "not measured".to_owned(),
                 |b| format!("{:.2} GB", gigabytes(b))

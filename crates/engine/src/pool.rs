@@ -221,6 +221,14 @@ pub enum Team<'a> {
 }
 
 impl Team<'_> {
+    /// Threads that take part.
+    pub fn threads(self) -> usize {
+        match self {
+            Team::Alone => 1,
+            Team::All(pool) => pool.threads(),
+        }
+    }
+
     /// Gives each of `items` to `task`, in any order.
     pub fn for_each<T: Send>(self, items: Vec<T>, task: impl Fn(T) + Sync) {
         match self {

@@ -208,6 +208,14 @@ impl Decoder {
         self.inner.model.bytes()
     }
 
+    /// Reads the weights of a step once, on all threads, without computing with them, and says how many bytes that were.
+    /// Timed, it is the bandwidth that one token at a time could use at most.
+    pub fn read_weights(&self) -> usize {
+        let inner = &*self.inner;
+        inner.pool.wake();
+        (inner.model).read_through(inner.kernels, Team::All(&inner.pool))
+    }
+
     /// Tokens that a sequence may have: what the model reads, or what the cache holds if that is less.
     pub fn context(&self) -> usize {
         (self.config().max_position_embeddings).min(self.inner.kv.capacity())

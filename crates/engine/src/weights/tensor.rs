@@ -62,6 +62,11 @@ impl<T: Element> Tensor<T> {
             source: Source::Mapped(Arc::clone(bytes), range),
         })
     }
+
+    /// Its elements as they lie in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        map::bytes_of(self)
+    }
 }
 
 impl<T> From<Vec<T>> for Tensor<T> {

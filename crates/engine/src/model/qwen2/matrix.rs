@@ -66,6 +66,14 @@ impl Matrix {
         }
     }
 
+    /// What a pass over it reads, but for vectors, as bytes.
+    pub(crate) fn pieces(&self) -> Vec<&[u8]> {
+        match self {
+            Matrix::F32 { parts, .. } => parts.iter().map(|part| part.weight.bytes()).collect(),
+            Matrix::Quantized(q) => vec![q.codes.bytes(), q.scales.bytes()],
+        }
+    }
+
     /// `y = x · wᵀ + bias`; `x` is `[rows, inputs]`, `y` `[rows, outputs]`. `bytes` is room for the quantized rows.
     pub(crate) fn apply(
         &self,

@@ -12,7 +12,7 @@ mod load;
 pub(crate) mod matrix;
 mod rope;
 
-use kernels::KvShape;
+use kernels::{Kernels, KvShape};
 
 pub use config::Config;
 pub(crate) use forward::{Logits, Part, Work};
@@ -22,7 +22,11 @@ pub(crate) use load::FORMAT;
 use matrix::Matrix;
 
 use crate::kv_cache::{KvKind, PageShape};
+use crate::pool::Team;
 use crate::weights::Tensor;
+
+/// What a thread's share of a plain read is a multiple of, in bytes.
+const LINE: usize = 512;
 
 /// The network with its weights.
 pub(crate) struct Qwen2 {
@@ -67,10 +71,37 @@ impl Qwen2 {
     /// Bytes of weights that a step reads.
     pub(crate) fn bytes(&self) -> usize {
         let norms = 4 * self.config.hidden_size * (2 * self.layers.len() + 1);
-        let layers = self.layers.iter().map(|layer| {
-            layer.qkv.bytes() + layer.output.bytes() + layer.gate_up.bytes() + layer.down.bytes()
+        norms + self.matrices().map(Matrix::bytes).sum::<usize>()
+    }
+
+    /// The matrices in the order in which a step reads them.
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let head = self.head.as_ref().unwrap_or(&self.embeddings);
+        let layers = self.layers.iter();
+        let layers = layers.flat_map(|l| [&l.qkv, &l.output, &l.gate_up, &l.down]);
+        layers.chain([head])
+    }
+
+    /// Reads codes, scales and floats of all matrices once, each thread its share, and nothing else: the time that a
+    /// step would take if it cost nothing but memory. The bytes that were read.
+    pub(crate) fn read_through(&self, kernels: Kernels, team: Team<'_>) -> usize {
+        let pieces: Vec<&[u8]> = self.matrices().flat_map(Matrix::pieces).collect();
+        let threads = team.threads();
+        let share = |thread: usize| {
+            let part = |piece: &&[u8]| {
+                let end = |thread: usize| piece.len() / LINE * thread / threads * LINE;
+                end(thread)..end(thread + 1)
+            };
+            pieces.iter().map(|piece| &piece[part(piece)]).collect()
+        };
+        let shares: Vec<Vec<&[u8]>> = (0..threads).map(share).collect();
+        let bytes = shares.iter().flatten().map(|share| share.len()).sum();
+        team.for_each(shares, |share| {
+            for piece in share {
+                std::hint::black_box(kernels.read_through(piece));
+            }
         });
-        norms + layers.sum::<usize>() + self.head.as_ref().unwrap_or(&self.embeddings).bytes()
+        bytes
     }
 }
 
