@@ -247,6 +247,27 @@ impl Team<'_> {
         let parts = (total / least.max(1)).clamp(1, most);
         (0..parts).map(move |part| total * part / parts..total * (part + 1) / parts)
     }
+
+    /// Cuts `0..total` into ranges whose sizes are multiples of `unit` and fall, the largest at the end, where
+    /// [`Pool::for_each`] begins: threads that share what limits them all, as memory, then end at one time, although
+    /// neither starts when the other does nor goes as fast.
+    pub fn split_falling(self, total: usize, unit: usize) -> Vec<Range<usize>> {
+        let whole = 0..total;
+        let Team::All(pool) = self else {
+            return vec![whole];
+        };
+        let units = total.div_ceil(unit);
+        let (shares, least) = (TASKS_A_THREAD * pool.threads(), (units / 64).max(1));
+        let mut ranges = Vec::new();
+        let mut left = units;
+        while left > 0 {
+            let size = left.div_ceil(shares).max(least).min(left);
+            ranges.push((left - size) * unit..(left * unit).min(total));
+            left -= size;
+        }
+        ranges.reverse();
+        ranges
+    }
 }
 
 /// Ranges for each thread.
@@ -408,6 +429,33 @@ mod tests {
             sum.fetch_add(n, Ordering::Relaxed);
         });
         assert_eq!(sum.into_inner(), 6);
+    }
+
+    #[test]
+    fn ranges_that_fall_cover_all_of_it_and_end_with_the_largest() {
+        let pool = Pool::new(2);
+        for (total, unit) in [
+            (0, 8),
+            (1, 8),
+            (8, 8),
+            (96, 8),
+            (100, 8),
+            (1120, 8),
+            (9496, 8),
+        ] {
+            let ranges = Team::All(&pool).split_falling(total, unit);
+            let mut at = 0;
+            for range in &ranges {
+                assert_eq!(range.start, at, "{total}");
+                assert!(range.start.is_multiple_of(unit));
+                at = range.end;
+            }
+            assert_eq!(at, total);
+            let sizes: Vec<usize> = ranges.iter().map(|r| r.len().div_ceil(unit)).collect();
+            assert!(sizes.is_sorted(), "{total}: {sizes:?}");
+            assert!(ranges.len() <= 24, "{total}: {sizes:?}");
+        }
+        assert_eq!(Team::Alone.split_falling(100, 8).first(), Some(&(0..100)));
     }
 
     #[test]

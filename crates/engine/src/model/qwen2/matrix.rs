@@ -39,6 +39,15 @@ pub(crate) struct Quantized {
 /// Columns that a task of a float product has at least.
 const F32_COLUMNS: usize = 4;
 
+/// Rows up to which a product waits for memory rather than for arithmetic.
+const FEW_ROWS: usize = 8;
+
+/// Panels of one row that the kernels read side by side.
+const PANELS_TOGETHER: usize = 8;
+
+/// A task of a product: columns, and the part of the result that they make.
+type Tile<'a> = (Range<usize>, MatMut<'a>);
+
 /// Rows that are worth a task of their own where activations are quantized.
 const ROWS_A_TASK: usize = 8;
 
@@ -140,7 +149,14 @@ impl Quantized {
         });
         let (bytes, matrix, bias) = (&*bytes, self.view(), self.bias.as_deref());
         let rows = y.rows();
-        team.for_each(by_columns(team, y, PANEL), |(columns, mut y)| {
+        let tiles = match rows <= FEW_ROWS {
+            true => {
+                let parts = team.split_falling(y.cols(), PANELS_TOGETHER * PANEL);
+                cut(y, parts)
+            }
+            false => by_columns(team, y, PANEL),
+        };
+        team.for_each(tiles, |(columns, mut y)| {
             let panels = columns.start / PANEL..columns.end.div_ceil(PANEL);
             kernels.matmul_q(bytes, 0..rows, matrix, panels, bias, &mut y);
         });
@@ -149,16 +165,23 @@ impl Quantized {
 
 /// Cuts a result into tasks by columns, `step` or a multiple at a time: each weight is then read by one
 /// thread only.
-fn by_columns<'a>(team: Team<'_>, y: MatMut<'a>, step: usize) -> Vec<(Range<usize>, MatMut<'a>)> {
-    let steps = y.cols().div_ceil(step);
+fn by_columns<'a>(team: Team<'_>, y: MatMut<'a>, step: usize) -> Vec<Tile<'a>> {
+    let (columns, steps) = (y.cols(), y.cols().div_ceil(step));
+    let parts = team.split(steps, 1);
+    cut(
+        y,
+        parts.map(|part| part.start * step..(part.end * step).min(columns)),
+    )
+}
+
+/// Cuts a result into the column ranges `parts`, which lie behind one another and cover all of it.
+fn cut(y: MatMut<'_>, parts: impl IntoIterator<Item = Range<usize>>) -> Vec<Tile<'_>> {
     let mut tiles = Vec::new();
-    let (mut rest, mut at) = (y, 0);
-    for range in team.split(steps, 1) {
-        let count = (range.len() * step).min(rest.cols());
-        let (tile, others) = rest.split_cols(count);
+    let mut rest = y;
+    for columns in parts {
+        let (tile, others) = rest.split_cols(columns.len());
         rest = others;
-        tiles.push((at..at + count, tile));
-        at += count;
+        tiles.push((columns, tile));
     }
     tiles
 }
