@@ -282,8 +282,20 @@ unsafe fn expand(job: &Job<'_, '_>, panel: usize, group: usize, to: *mut u8) {
     }
 }
 
-/// The instructions for one group: `$op` multiplies bytes; `{last}` is where the tiles of the group before
-/// belong, `{sums}` where those of this one do. `{b}` is 64: bytes of a line of weights and of sums.
+/// What every sum starts with, a line that is loaded with no stride: the bits of 1.5 · 2^23, so that a sum `D` is, read
+/// as a float, `1.5 · 2^23 + D`. One fused multiply-add then takes that away and scales, rounded as the product alone
+/// would be, where converting and multiplying are two; 512-bit arithmetic beside tiles gets only one port.
+static START: Line = Line([STARTED.to_bits(); 16]);
+const STARTED: f32 = 12_582_912.0;
+
+#[repr(align(64))]
+struct Line([u32; 16]);
+
+// The largest sum of a group, of unsigned codes, does not reach the exponent.
+const _: () = assert!(128 * 255 * 127 < 1 << 22);
+
+/// The instructions for one group: `$op` multiplies bytes; sums begin as `{start}`; `{last}` is where the tiles of the
+/// group before belong, `{sums}` where those of this one do. `{b}` is 64: bytes of a line of weights and of sums.
 macro_rules! group {
     (one, $op:literal, $($second:expr)?) => {
         concat!(
@@ -291,9 +303,9 @@ macro_rules! group {
             "tileloadd tmm4, [{a0} + {a}]\n",
             "tileloadd tmm6, [{b0} + {b}]\n",
             "tileloadd tmm7, [{b1} + {b}]\n",
-            "tilezero tmm0\n", $op, " tmm0, tmm4, tmm6\n",
+            "tileloadd tmm0, [{start} + {none}]\n", $op, " tmm0, tmm4, tmm6\n",
             "tilestored [{last} + {b} + 1024], tmm1\n",
-            "tilezero tmm1\n", $op, " tmm1, tmm4, tmm7\n",
+            "tileloadd tmm1, [{start} + {none}]\n", $op, " tmm1, tmm4, tmm7\n",
             $($second,)?
             "tilestored [{sums} + {b}], tmm0\n",
         )
@@ -304,13 +316,13 @@ macro_rules! group {
             "tileloadd tmm6, [{b0} + {b}]\n",
             "tileloadd tmm7, [{b1} + {b}]\n",
             "tileloadd tmm5, [{a1} + {a}]\n",
-            "tilezero tmm0\n", $op, " tmm0, tmm4, tmm6\n",
+            "tileloadd tmm0, [{start} + {none}]\n", $op, " tmm0, tmm4, tmm6\n",
             "tilestored [{last} + {b} + 1024], tmm1\n",
-            "tilezero tmm1\n", $op, " tmm1, tmm4, tmm7\n",
+            "tileloadd tmm1, [{start} + {none}]\n", $op, " tmm1, tmm4, tmm7\n",
             "tilestored [{last} + {b} + 2048], tmm2\n",
-            "tilezero tmm2\n", $op, " tmm2, tmm5, tmm6\n",
+            "tileloadd tmm2, [{start} + {none}]\n", $op, " tmm2, tmm5, tmm6\n",
             "tilestored [{last} + {b} + 3072], tmm3\n",
-            "tilezero tmm3\n", $op, " tmm3, tmm5, tmm7\n",
+            "tileloadd tmm3, [{start} + {none}]\n", $op, " tmm3, tmm5, tmm7\n",
             $($second,)?
             "tilestored [{sums} + {b}], tmm0\n",
         )
@@ -434,6 +446,8 @@ unsafe fn multiply<const TILES: usize, const EXPAND: bool, const WIDE: bool>(
                     b0 = in(reg) operands.weights[0].add(step * operands.weight_step),
                     b1 = in(reg) operands.weights[1].add(step * operands.weight_step),
                     b = in(reg) 64_usize,
+                    start = in(reg) &raw const START,
+                    none = in(reg) 0_usize,
                     sums = in(reg) sums,
                     last = in(reg) last,
                     // Nothing but these blocks touches tiles, so what is left in them is there for the next.
@@ -557,6 +571,12 @@ unsafe fn scale_lines<const LINES: usize, const EXPAND: bool>(
                 _mm512_cvtph_ps(_mm256_loadu_si256(scales.add(g * PANEL).cast())),
                 _mm512_cvtph_ps(_mm256_loadu_si256(scales.add(second + g * PANEL).cast())),
             ];
+            // Exact: a half has 11 bits.
+            let minus = _mm512_set1_ps(-STARTED);
+            let started = [
+                _mm512_mul_ps(scale[0], minus),
+                _mm512_mul_ps(scale[1], minus),
+            ];
             for i in 0..LINES {
                 let row_scale = _mm512_set1_ps(*row_scales.add(g * BLOCK + i));
                 for p in 0..2 {
@@ -565,7 +585,7 @@ unsafe fn scale_lines<const LINES: usize, const EXPAND: bool>(
                         let offset = _mm512_set1_epi32(*row_offsets.add(g * BLOCK + i));
                         dot = _mm512_sub_epi32(dot, offset);
                     }
-                    let dot = _mm512_mul_ps(_mm512_cvtepi32_ps(dot), scale[p]);
+                    let dot = _mm512_fmadd_ps(_mm512_castsi512_ps(dot), scale[p], started[p]);
                     total[i][p] = _mm512_fmadd_ps(dot, row_scale, total[i][p]);
                 }
             }
