@@ -1,5 +1,7 @@
 //! Activations as signed bytes: quantized row by row, when they are needed, to what the row holds.
 
+use std::ops::Range;
+
 use super::ACTIVATION_MAX;
 use crate::Kernels;
 use crate::arch::{Op, Simd};
@@ -12,13 +14,19 @@ use crate::rows::{at, steps};
 pub struct QRows {
     k: usize,
     group: usize,
-    /// `[rows, padded_k]`, zeros behind `k`.
-    codes: Vec<i8>,
+    /// `[rows, padded_k]`, zeros behind `k`, between room to begin on a line of the cache.
+    room: Vec<i8>,
+    /// Where they are in `room`.
+    codes: Range<usize>,
     /// `[rows, groups]`.
     scales: Vec<f32>,
     /// `[rows, groups]`: sums of codes.
     sums: Vec<i32>,
 }
+
+/// Bytes of a line of the cache. A row of a tile that lies across two lines takes twice as long to load, and rows are
+/// whole lines where groups are.
+const LINE: usize = 64;
 
 /// Some rows of a [`QRows`], to be filled.
 #[derive(Debug)]
@@ -42,7 +50,10 @@ impl QRows {
         );
         (self.k, self.group) = (k, group);
         let groups = k.div_ceil(group);
-        self.codes.resize(rows * groups * group, 0);
+        let count = rows * groups * group;
+        self.room.resize(count + LINE - 1, 0);
+        let start = self.room.as_ptr().align_offset(LINE).min(LINE - 1);
+        self.codes = start..start + count;
         self.scales.resize(rows * groups, 0.0);
         self.sums.resize(rows * groups, 0);
     }
@@ -67,7 +78,7 @@ impl QRows {
         QRowsMut {
             k: self.k,
             group: self.group,
-            codes: &mut self.codes,
+            codes: &mut self.room[self.codes.clone()],
             scales: &mut self.scales,
             sums: &mut self.sums,
         }
@@ -79,7 +90,7 @@ impl QRows {
     }
 
     pub(crate) fn codes(&self) -> &[i8] {
-        &self.codes
+        &self.room[self.codes.clone()]
     }
 
     pub(crate) fn scales(&self) -> &[f32] {
@@ -92,7 +103,7 @@ impl QRows {
 
     /// The value at `row` and `input`, as a float.
     pub fn value(&self, row: usize, input: usize) -> f32 {
-        let code = self.codes[row * self.groups() * self.group + input];
+        let code = self.codes()[row * self.groups() * self.group + input];
         f32::from(code) * self.scales[row * self.groups() + input / self.group]
     }
 }
@@ -243,7 +254,7 @@ mod tests {
                     let x = Random::new(k as u64).floats(3 * k);
                     let got = quantized(kernels, &x, k, group, smooth);
                     let want = quantized(Kernels::scalar(), &x, k, group, smooth);
-                    assert_eq!(got.codes, want.codes, "{kernels:?} {k} {group}");
+                    assert_eq!(got.codes(), want.codes(), "{kernels:?} {k} {group}");
                     assert_eq!(got.scales, want.scales, "{kernels:?} {k} {group}");
                     assert_eq!(got.sums, want.sums, "{kernels:?} {k} {group}");
                     assert_eq!((got.rows(), got.k(), got.group()), (3, k, group));
@@ -266,6 +277,16 @@ mod tests {
                 assert_eq!(codes.iter().map(|c| i32::from(*c)).sum::<i32>(), *sum);
                 assert!(codes.iter().all(|c| *c > -128));
             }
+        }
+    }
+
+    #[test]
+    fn rows_begin_on_a_line_of_the_cache() {
+        let mut rows = QRows::default();
+        for count in [1, 3, 200, 2] {
+            rows.reset(count, 1536, 64);
+            assert!(rows.codes().as_ptr().addr().is_multiple_of(LINE));
+            assert_eq!(rows.codes().len(), count * 1536);
         }
     }
 
@@ -293,7 +314,7 @@ mod tests {
         let (first, others) = parts.as_mut().split(2);
         kernels.quantize_rows(&x[..2 * k], None, first);
         kernels.quantize_rows(&x[2 * k..], None, others);
-        assert_eq!(parts.codes, whole.codes);
+        assert_eq!(parts.codes(), whole.codes());
         assert_eq!(parts.scales, whole.scales);
     }
 }
