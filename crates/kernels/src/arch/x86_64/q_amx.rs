@@ -7,8 +7,8 @@
 //!   therefore stored three products later, when its successor is about to be made.
 //! - What is stored must stay in the first-level cache until it is scaled, so work goes by small *items* (up to
 //!   32 rows, two panels, two groups), and those of the item before are scaled between the products.
-//! - Weights are read once: eight groups of two panels become signed bytes in a buffer that stays in the cache
-//!   while all rows pass by. With few rows that costs more than it saves; 8-bit codes are then multiplied as
+//! - Weights are read once: eight groups of eight panels become signed bytes in a buffer that stays in the cache
+//!   while all rows pass by, each block of rows meeting all eight before the next. With few rows that costs more than it saves; 8-bit codes are then multiplied as
 //!   they lie, unsigned, and `bias · Σ a` is subtracted with AVX-512.
 
 #![allow(clippy::needless_range_loop)] // Lines and panels index several arrays at once.
@@ -30,6 +30,10 @@ const PARTS: usize = 4;
 
 /// Groups of weights that are expanded at a time.
 const EXPANDED: usize = 8;
+
+/// Pairs of panels that a block of rows meets one behind the other, while its inputs are in the first-level cache and the
+/// pages of its results are known to the processor.
+const PAIRS: usize = 4;
 
 /// Fewer rows are left to VNNI, which reads weights as fast as memory gives them: 8 rows are multiplied at 40 GB/s of
 /// weights a thread, more than there is to get.
@@ -160,6 +164,8 @@ impl Marks {
 #[derive(Clone, Copy)]
 struct Item {
     block: usize,
+    /// Which of the pairs of panels that are worked on together, and its first panel.
+    pair: usize,
     panel: usize,
     first_group: usize,
     groups: usize,
@@ -171,10 +177,10 @@ struct Item {
 struct Buffers {
     /// Sums of two items as they are stored: `[group][row tile][panel][16 rows][16 columns]`.
     sums: [[[[[i32; 256]; 2]; 2]; STEPS]; 2],
-    /// Weights as signed bytes: `[group][panel][64 or 128 inputs / 4][16][4]`.
-    weights: [[[u8; 2048]; 2]; EXPANDED],
-    /// Running f32 sums: `[block][row tile][16 rows][panel][16 columns]`.
-    totals: [[[[[f32; PANEL]; 2]; 16]; 2]; MOST_ROWS / BLOCK],
+    /// Weights as signed bytes: `[pair][group][panel][64 or 128 inputs / 4][16][4]`.
+    weights: [[[[u8; 2048]; 2]; EXPANDED]; PAIRS],
+    /// Running f32 sums: `[pair][block][row tile][16 rows][panel][16 columns]`.
+    totals: [[[[[[f32; PANEL]; 2]; 16]; 2]; MOST_ROWS / BLOCK]; PAIRS],
 }
 
 /// One pass over the panels.
@@ -194,25 +200,31 @@ unsafe fn enabled<const TILES: usize, const EXPAND: bool, const WIDE: bool>(
     let mut turn = 0;
     // SAFETY: within the buffer, which the first store of a tile only seems to need.
     let mut last = unsafe { (&raw mut (*buffers).sums).cast::<i32>() };
-    for panel in job.panels.clone().step_by(2) {
+    // Weights that are not expanded come from memory, in its order.
+    let together = if EXPAND { 2 * PAIRS } else { 2 };
+    for first_panel in job.panels.clone().step_by(together) {
+        let panels = together.min(job.panels.end - first_panel);
         for chunk in (0..groups).step_by(EXPANDED) {
             let end = groups.min(chunk + EXPANDED);
             if EXPAND {
-                for p in 0..2_usize.min(job.panels.end - panel) {
+                for p in 0..panels {
                     for group in chunk..end {
                         // SAFETY: the panel and the group are in the matrix, and the buffer has room for a group.
                         unsafe {
-                            let to = (&raw mut (*buffers).weights[group - chunk][p]).cast();
-                            expand(job, panel + p, group, to);
+                            let to = &raw mut (*buffers).weights[p / 2][group - chunk][p % 2];
+                            expand(job, first_panel + p, group, to.cast());
                         }
                     }
                 }
             }
-            for block in 0..plan.blocks {
+            let pairs = panels.div_ceil(2);
+            for at in 0..plan.blocks * pairs {
+                let (block, pair) = (at / pairs, at % pairs);
                 for first_group in (chunk..end).step_by(STEPS) {
                     let item = Item {
                         block,
-                        panel,
+                        pair,
+                        panel: first_panel + 2 * pair,
                         first_group,
                         groups: STEPS.min(end - first_group),
                         turn,
@@ -391,8 +403,9 @@ impl Operands {
         let second = usize::from(item.panel + 1 < job.panels.end);
         let weights = |p: usize| {
             if EXPAND {
+                let group = item.first_group - chunk;
                 // SAFETY: within the buffer.
-                unsafe { (&raw const (*buffers).weights[item.first_group - chunk][p]).cast::<u8>() }
+                unsafe { (&raw const (*buffers).weights[item.pair][group][p]).cast::<u8>() }
             } else {
                 let panel = item.panel + p;
                 let at = item.first_group * shape.group * PANEL;
@@ -554,7 +567,7 @@ unsafe fn scale_lines<const LINES: usize, const EXPAND: bool>(
     // SAFETY: sums and totals are the item's, in their buffers; scales and offsets are read at the item's groups and
     // rows, which are in the matrix and in the marks; the results are written through slices of `out`.
     unsafe {
-        let totals = (&raw mut (*buffers).totals[item.block][tile][first]).cast::<f32>();
+        let totals = (&raw mut (*buffers).totals[item.pair][item.block][tile][first]).cast::<f32>();
         let mut total = [[_mm512_setzero_ps(); 2]; LINES];
         if item.first_group > 0 {
             for i in 0..LINES {
