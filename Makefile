@@ -52,10 +52,24 @@ check: requirements ## Format, lints and docs, with warnings as errors
 	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 
+# Every suite, at full length: about half an hour. The language model has random weights of the real shape, 2.5 GB that are
+# kept in target/test-home; DATA=FOLDER adds what other people labelled. The figures become a dated record, and the newest
+# record is what docs/performance.md tells.
+BENCHMARK_SHAPE ?= qwen2.5-1.5b
+BENCHMARK_FLAGS ?= --all
 .PHONY: benchmark
-benchmark: build ## Measure the encoder, the journal and the start of the program
-	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
-	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) benchmark --all
+benchmark: build ## Measure everything, keep the record, sum it up in docs/performance.md
+	@export COMPANION_HOME='$(TEST_HOME)'; \
+	$(COMPANION) model pull minilm --from pypi --quiet >/dev/null; \
+	test -d '$(TEST_MODELS)/companion-tiny' || $(COMPANION) model import data/models/companion-tiny --quiet >/dev/null; \
+	for quant in int8 int4; do \
+	  test -d '$(TEST_MODELS)/$(BENCHMARK_SHAPE)-'$$quant-synth || $(COMPANION) model synth $(BENCHMARK_SHAPE) --quant $$quant --quiet >/dev/null; \
+	done; \
+	$(COMPANION) benchmark $(BENCHMARK_FLAGS) --html '$(TARGET)/benchmark.html' --save '$(TARGET)/benchmark.json' \
+	  $(if $(DATA),--data '$(DATA)') $$(test -n "$$(ls '$(TARGET)'/peers/*.json 2>/dev/null)" && echo "--peers $(TARGET)/peers"); \
+	$(PYTHON) tools/bench/record.py keep '$(TARGET)/benchmark.json'; \
+	$(PYTHON) tools/bench/record.py sum; \
+	echo 'the report with its plots: $(TARGET)/benchmark.html'
 
 # Times are compared with crates/bench/record/gates.json, or with the record that a machine without one makes of itself in
 # target/gates.json at first; GATES="--power 20" counts what a planted slowdown of 10 % is worth.
@@ -82,7 +96,7 @@ fuzz: requirements ## Fuzz the readers of weights, tokenizers and templates (nee
 .PHONY: benchmark-peers
 benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The same work beside sentence-transformers and ONNX Runtime
 	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
-	@COMPANION_HOME='$(TEST_HOME)' $(call python,peers) bench/peers/compare_encoder.py --companion '$(COMPANION)' --model-dir '$(UPSTREAM)'
+	@COMPANION_HOME='$(TEST_HOME)' $(call python,peers) bench/peers/compare_encoder.py --companion '$(COMPANION)' --model-dir '$(UPSTREAM)' --json '$(TARGET)/peers/encoder.json'
 
 # llama.cpp's programs are built here from the sdist on the package index, with the tools of the same index.
 LLAMA := $(TARGET)/peers/llama
@@ -99,7 +113,7 @@ benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTor
 	  test -d '$(TEST_MODELS)/$(SHAPE)-'$$quant-synth || $(COMPANION) model synth $(SHAPE) --quant $$quant --quiet >/dev/null; \
 	done; \
 	for rows in 1 8; do \
-	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows; \
+	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows --json '$(TARGET)/peers/decoder-$(SHAPE)-'$$rows.json; \
 	done
 
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*

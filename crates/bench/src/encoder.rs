@@ -70,15 +70,19 @@ pub(crate) fn measure(options: &Options, on_step: &mut dyn FnMut(&str)) -> Resul
     let texts = texts::load();
     let folder = store.path(&options.model);
     on_step("encoder: opening");
-    let load = time(OPEN_RUNS, |_| {
+    let load = time(options.count(OPEN_RUNS, 10), |_| {
         let encoder = open(&folder, options)?;
         encoder.embed(&[&texts.short]);
         Ok(encoder)
     })?;
     let encoder = open(&folder, options)?;
     on_step("encoder: one short text, one long text");
-    let short = time(SHORT_RUNS, |_| embed_one(&encoder, &texts.short))?;
-    let long = time(LONG_RUNS, |_| embed_one(&encoder, &texts.long))?;
+    let short = time(options.count(SHORT_RUNS, 100), |_| {
+        embed_one(&encoder, &texts.short)
+    })?;
+    let long = time(options.count(LONG_RUNS, 30), |_| {
+        embed_one(&encoder, &texts.long)
+    })?;
     on_step("encoder: many texts");
     Ok(EncoderFigures {
         peer: "companion",

@@ -18,6 +18,9 @@ pub enum Error {
     /// The answer was wrong, so its time means nothing.
     #[error("{0}: the answer was wrong, so its time means nothing")]
     WrongAnswer(&'static str),
+    /// What is to be compared with is no report of this program.
+    #[error("the record to compare with is none that `companion benchmark --json` made: {0}")]
+    NotARecord(String),
     /// The program, started by the startup suite, failed.
     #[error("{} {arguments} failed: {said}", program.display())]
     Program {

@@ -46,11 +46,14 @@ pub(crate) fn measure(
 ) -> Result<JournalFigures> {
     let home = sample.home();
     on_step("journal: opening, saving");
-    let open = time(OPEN_RUNS, |_| Ok(Journal::open(&home, &Secret::None)?))?;
+    let runs = options.count(RUNS, 100);
+    let open = time(options.count(OPEN_RUNS, 10), |_| {
+        Ok(Journal::open(&home, &Secret::None)?)
+    })?;
     let mut journal = Journal::open(&home, &Secret::None)?;
     let mut random = Random(7);
     let mut last = EntryId(0);
-    let add = time(RUNS, |_| {
+    let add = time(runs, |_| {
         let entry = journal.add(NewEntry::new(
             sample::text(&mut random),
             ZonedDateTime::now(),
@@ -67,9 +70,9 @@ pub(crate) fn measure(
         newest_first: true,
         ..Filter::default()
     };
-    let list = time(RUNS, |_| expect_some(journal.list(&newest)?, "list"))?;
+    let list = time(runs, |_| expect_some(journal.list(&newest)?, "list"))?;
     let everything = Filter::default();
-    let full_text = time(RUNS, |_| {
+    let full_text = time(runs, |_| {
         let query = format!("{} {}", random.word(), random.word());
         expect_some(
             journal.full_text(&query, &everything, LIMIT)?,
@@ -83,7 +86,7 @@ pub(crate) fn measure(
     let model_id = model
         .as_ref()
         .map_or_else(|| "none".to_owned(), |info| info.id());
-    let vector = time(RUNS, |_| {
+    let vector = time(runs, |_| {
         let query = sample::unit_vector(&mut random);
         expect_some(
             journal.vector_search(&model_id, &query, &everything, LIMIT)?,
@@ -113,7 +116,7 @@ fn hybrid(options: &Options, journal: &Journal, random: &mut Random) -> Result<T
         ..EncoderOptions::default()
     };
     let instant = Instant::open(Encoder::open(&folder, &encoder_options)?)?;
-    time(RUNS, |_| {
+    time(options.count(RUNS, 100), |_| {
         let query = format!(
             "when I {} the {} {}",
             random.word(),

@@ -33,17 +33,18 @@ pub(crate) fn measure(
 ) -> Result<StartupFigures> {
     on_step("startup: starting the program some hundred times");
     let mut random = Random(11);
+    let runs = options.count(RUNS, 20);
     let run = |arguments: &[&str]| start(options, sample, arguments);
-    let version = time(RUNS, |_| run(&["version"]))?;
-    let new_saved = time(RUNS, |_| {
+    let version = time(runs, |_| run(&["version"]))?;
+    let new_saved = time(runs, |_| {
         run(&["new", "--no-analysis", &sample::text(&mut random)])
     })?;
-    let list = time(RUNS, |_| run(&["list", "--limit", "20"]))?;
+    let list = time(runs, |_| run(&["list", "--limit", "20"]))?;
     let (mut new_analysed, mut search) = (None, None);
     if options.models_dir.join(&options.model).is_dir() {
         run(&["analyze"])?; // what was saved without analysis is not the next command's work
-        new_analysed = Some(time(RUNS, |_| run(&["new", &sample::text(&mut random)]))?);
-        search = Some(time(RUNS, |_| {
+        new_analysed = Some(time(runs, |_| run(&["new", &sample::text(&mut random)]))?);
+        search = Some(time(runs, |_| {
             run(&["search", "a quiet evening by the river"])
         })?);
     }

@@ -1,6 +1,9 @@
 //! A report as text.
 
 use crate::cache::table::cache;
+use crate::inference::table::inference;
+use crate::quantization::table::quantization;
+use crate::workflow::table::{quality, workflow};
 use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
 
 /// What stands for a figure that there is none of.
@@ -16,10 +19,36 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
             "{}, {} cores{memory}, {}",
             machine.cpu, machine.cores, machine.system
         ),
-        format!("companion {} at {}", report.version, report.commit),
+        format!(
+            "companion {} at {}, {}{}",
+            report.version,
+            report.commit,
+            report.date,
+            if report.quick {
+                ", quick: few samples"
+            } else {
+                ""
+            }
+        ),
+        format!("warm-up: {}", report.warm_up),
     ];
+    if let Some(figures) = &report.inference {
+        inference(figures, &mut lines);
+    }
+    if let Some(roof) = &report.roofline {
+        roofline(roof, &mut lines);
+    }
+    lines.extend(report.peers.iter().flat_map(crate::PeerFile::lines));
     if let Some(figures) = &report.encoder {
         encoder(figures, &mut lines);
+    }
+    if let Some(figures) = &report.quantization {
+        quantization(figures, &mut lines);
+    }
+    for figures in report.batch.iter().flatten() {
+        lines.push(String::new());
+        lines.push(format!("Many texts at once, {}", figures.model));
+        lines.extend(figures.lines().into_iter().map(|line| format!("  {line}")));
     }
     if let Some(figures) = &report.cache {
         cache(figures, &mut lines);
@@ -27,9 +56,24 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
     if let Some(figures) = &report.journal {
         journal(figures, &mut lines);
     }
+    if let Some(figures) = &report.workflow {
+        workflow(figures, &mut lines);
+    }
+    if let Some(figures) = &report.summaries {
+        quality(figures, &mut lines);
+    }
     if let Some(figures) = &report.startup {
         startup(figures, &mut lines);
     }
+    if let Some(comparison) = &report.comparison {
+        lines.extend(comparison.lines());
+    }
+    if !report.not_measured.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(
+        (report.not_measured.iter()).map(|(what, reason)| format!("{what}: {ABSENT} ({reason})")),
+    );
     lines.extend(
         report
             .warnings
@@ -40,29 +84,28 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
 }
 
 /// Every time in the report, with the name that it has in the table.
-pub(crate) fn all_times(report: &Report) -> Vec<(&'static str, &Times)> {
+pub(crate) fn all_times(report: &Report) -> Vec<(String, &Times)> {
     let mut all = Vec::new();
+    for model in report.inference.iter().flatten() {
+        let name = |words| format!("{}, {words} words", model.model);
+        all.extend(model.lengths.iter().map(|l| (name(l.words), &l.first)));
+    }
     if let Some(figures) = &report.encoder {
-        all.extend([
+        let times = [
             ("ready", &figures.load),
             ("9-token sentence", &figures.short),
             ("200-word text", &figures.long),
-        ]);
+        ];
+        all.extend(times.map(|(name, times)| (name.to_owned(), times)));
     }
-    if let Some(figures) = &report.journal {
-        all.extend(
-            journal_rows(figures)
-                .into_iter()
-                .filter_map(|(name, times)| Some((name, times?))),
-        );
+    let journal = report.journal.iter().flat_map(journal_rows);
+    let rows = journal.chain(report.startup.iter().flat_map(startup_rows));
+    for (name, flow) in (report.workflow.iter())
+        .flat_map(|w| [("an entry of the day", &w.daily), ("a week", &w.weekly)])
+    {
+        all.push((name.to_owned(), &flow.total.optimised));
     }
-    if let Some(figures) = &report.startup {
-        all.extend(
-            startup_rows(figures)
-                .into_iter()
-                .filter_map(|(name, times)| Some((name, times?))),
-        );
-    }
+    all.extend(rows.filter_map(|(name, times)| Some((name.to_owned(), times?))));
     all
 }
 
@@ -87,13 +130,40 @@ pub(crate) fn row(name: &str, times: Option<&Times>) -> String {
     )
 }
 
+/// Bytes as people say them: `24 MB`, `1.65 GB`.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b < 1e6 => format!("{:.0} kB", b / 1e3),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.2} GB", b / 1e9),
+    }
+}
+
 /// Three significant digits or so: more would claim a precision that is not there.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value {
         v if v < 10.0 => format!("{v:.2}"),
         v if v < 100.0 => format!("{v:.1}"),
         v => format!("{v:.0}"),
     }
+}
+
+fn roofline(roof: &crate::RooflineFigures, lines: &mut Vec<String>) {
+    lines.push(String::new());
+    lines.push(format!(
+        "Limits of this machine: memory read at {:.1} GB/s, int8 products {:.0} G operations/s",
+        roof.read_bytes_s / 1e9,
+        roof.int8_ops_s / 1e9
+    ));
+    lines.extend(roof.points.iter().map(|p| {
+        format!(
+            "  {:<46}{:>8.1} op/byte{:>10.1} Gop/s, {:>3.0} % of what that allows",
+            p.name,
+            p.ops_per_byte,
+            p.ops_s / 1e9,
+            100.0 * p.ops_s / roof.limit(p.ops_per_byte)
+        )
+    }));
 }
 
 fn encoder(figures: &EncoderFigures, lines: &mut Vec<String>) {
@@ -129,7 +199,7 @@ fn encoder(figures: &EncoderFigures, lines: &mut Vec<String>) {
     lines.push(format!("  {:<34}{cosine}", "cosine to f32"));
 }
 
-fn journal_rows(figures: &JournalFigures) -> Vec<(&'static str, Option<&Times>)> {
+pub(crate) fn journal_rows(figures: &JournalFigures) -> Vec<(&'static str, Option<&Times>)> {
     vec![
         ("unlock and open (key file)", Some(&figures.open)),
         ("save one entry, durable", Some(&figures.add)),
@@ -153,7 +223,7 @@ fn journal(figures: &JournalFigures, lines: &mut Vec<String>) {
     );
 }
 
-fn startup_rows(figures: &StartupFigures) -> Vec<(&'static str, Option<&Times>)> {
+pub(crate) fn startup_rows(figures: &StartupFigures) -> Vec<(&'static str, Option<&Times>)> {
     vec![
         ("companion version", Some(&figures.version)),
         ("companion new --no-analysis", Some(&figures.new_saved)),

@@ -1,4 +1,4 @@
-//! `companion health`, `version` and `benchmark`, as a user runs them.
+//! `companion health` and `version`, as a user runs them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -111,39 +111,4 @@ fn version_names_the_build() {
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     assert!(!version["kernel"].as_str().unwrap().is_empty());
     assert!(sandbox.ok(&["version"]).starts_with("companion 0."));
-}
-
-#[test]
-fn benchmark_gives_figures_with_what_they_are_about() {
-    let sandbox = Sandbox::new();
-    if !sandbox.with_models() {
-        return;
-    }
-    let text = sandbox.ok(&[
-        "benchmark",
-        "--journal",
-        "--entries",
-        "300",
-        "--json",
-        "--quiet",
-    ]);
-    let report: Value = serde_json::from_str(&text).unwrap();
-    assert!(report["machine"]["cores"].as_u64().unwrap() >= 1);
-    assert!(
-        report["encoder"].is_null() && report["startup"].is_null(),
-        "only what was asked for"
-    );
-    let journal = &report["journal"];
-    assert!(
-        journal["entries"].as_u64().unwrap() > 300,
-        "the saved ones are there"
-    );
-    for name in ["open", "add", "list", "full_text", "vector", "hybrid"] {
-        assert!(journal[name]["p50_ms"].as_f64().unwrap() > 0.0, "{name}");
-    }
-    assert_eq!(
-        support::names(&sandbox.home()),
-        ["models"],
-        "the user's home got no journal"
-    );
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 pub use serving::{Ahead, Asked, Paired, ServingFigures};
 
 use crate::sample::Random;
+use crate::times::median;
 use crate::{COMMIT, Error, Machine, Result};
 
 /// Entries of a week.
@@ -356,10 +357,4 @@ impl Bench {
         }
         Ok((rows * write) as f64 / begun.elapsed().as_secs_f64())
     }
-}
-
-fn median(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    crate::times::percentile(&sorted, 0.5)
 }

@@ -112,6 +112,11 @@ pub(crate) fn measure(options: &Options, on_step: &mut dyn FnMut(&str)) -> Resul
     on_step("cache: times");
     let latencies = latency::measure(&encoder)?;
     on_step("cache: the search alone");
+    // A million vectors take a gigabyte and half a minute.
+    let sizes: &[usize] = match options.quick {
+        true => &[100, 10_000],
+        false => &[100, 10_000, 1_000_000],
+    };
     Ok(CacheFigures {
         model: encoder.model_id().to_owned(),
         judge: decider.judge().map(|j| j.id().to_owned()),
@@ -119,7 +124,7 @@ pub(crate) fn measure(options: &Options, on_step: &mut dyn FnMut(&str)) -> Resul
         curve,
         workload,
         latencies,
-        search: search::measure(&[100, 10_000, 1_000_000], encoder.dim()),
+        search: search::measure(sizes, encoder.dim()),
         bytes_an_entry: 2 * encoder.dim() as u64 + 320,
     })
 }

@@ -46,6 +46,12 @@ impl Progress {
         self.bar.set_position(done);
     }
 
+    /// Says what is done now, and how many are done.
+    pub(crate) fn say(&mut self, what: &str, done: u64) {
+        self.bar.set_message(escape::line(what).into_owned());
+        self.set(done);
+    }
+
     /// Changes the total, where it became known later.
     pub(crate) fn set_total(&mut self, total: u64) {
         self.bar.set_length(total);

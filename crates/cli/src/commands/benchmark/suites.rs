@@ -1,34 +1,126 @@
 //! The suites, and their report.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use bench::Options;
+use bench::{Options, Suite};
+use engine::store::ModelStore;
 
 use super::{Args, show};
 use crate::context::Context;
 use crate::exit::Exit;
 
+/// Language models that are measured without being named, with --quick.
+const QUICK_MODELS: usize = 2;
+
 /// Runs the suites that were asked for; all of them where none was.
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
-    let all = args.all || !(args.encoder || args.cache || args.journal || args.startup);
+    let suites = chosen(args);
+    let Models {
+        encoder,
+        decoders,
+        decoders_only,
+    } = models(context, args)?;
     let options = Options {
-        encoder: all || args.encoder,
-        cache: all || args.cache,
+        quick: args.quick,
+        runs: args.runs,
         data: args.data.clone(),
-        journal: all || args.journal,
-        startup: all || args.startup,
+        peers: args.peers.clone(),
         models_dir: context.models_dir(),
-        model: args
-            .model
-            .clone()
-            .unwrap_or_else(|| context.config.encoder.clone()),
+        model: encoder,
+        decoders,
+        decoders_only,
         threads: args.threads,
-        entries: args.entries.max(1),
+        entries: args
+            .entries
+            .unwrap_or(if args.quick { 2_000 } else { 10_000 })
+            .max(1),
+        requests: args.serving,
         program: program()?,
+        suites,
     };
-    let report = bench::run(&options, &mut show::step(context))?;
+    // Read first: a missing file should not cost the time of a measurement.
+    let earlier = (args.compare.as_ref()).map(|path| {
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    });
+    let earlier = earlier.transpose()?;
+    let mut report = show::with_bar(context, options.suites.len(), |on_step| {
+        bench::run(&options, on_step)
+    })?;
+    if let Some(earlier) = &earlier {
+        report.comparison = Some(bench::compare(&report, earlier)?);
+    }
+    if let Some(path) = &args.html {
+        write(path, &bench::page(&report))?;
+    }
+    if let Some(path) = &args.save {
+        write(
+            path,
+            &serde_json::to_string(&report).context("cannot write the report as JSON")?,
+        )?;
+    }
     show::figures(context, &report, report.lines())
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn chosen(args: &Args) -> BTreeSet<Suite> {
+    let asked = |suite: &Suite| match suite {
+        Suite::Inference => args.inference,
+        Suite::Encoder => args.encoder,
+        Suite::Quantization => args.quantization,
+        Suite::Batch => args.batch,
+        Suite::Cache => args.cache,
+        Suite::Journal => args.journal,
+        Suite::Startup => args.startup,
+    };
+    let chosen: BTreeSet<Suite> = Suite::ALL.into_iter().filter(asked).collect();
+    match chosen.is_empty() || args.all {
+        true => Suite::ALL.into_iter().collect(),
+        false => chosen,
+    }
+}
+
+/// What is measured.
+struct Models {
+    encoder: String,
+    decoders: Vec<String>,
+    decoders_only: bool,
+}
+
+/// The model that is named, in the place of its kind; else the configured encoder and the language models installed, the
+/// configured one first and then the smallest.
+fn models(context: &Context, args: &Args) -> anyhow::Result<Models> {
+    let store = ModelStore::new(context.models_dir());
+    let encoder = context.config.encoder.clone();
+    if let Some(name) = &args.model {
+        let is_encoder = store.get(name)?.kind == "encoder";
+        return Ok(Models {
+            encoder: if is_encoder { name.clone() } else { encoder },
+            decoders: if is_encoder {
+                Vec::new()
+            } else {
+                vec![name.clone()]
+            },
+            decoders_only: !is_encoder,
+        });
+    }
+    let mut installed = store.list()?;
+    installed.retain(|info| info.kind == "decoder");
+    let configured = &context.config.language.model;
+    installed.sort_by_key(|info| (info.name != *configured, info.bytes));
+    let mut decoders: Vec<String> = installed.into_iter().map(|info| info.name).collect();
+    if args.quick {
+        decoders.truncate(QUICK_MODELS);
+    }
+    Ok(Models {
+        encoder,
+        decoders,
+        decoders_only: false,
+    })
 }
 
 /// This program, as it was started.

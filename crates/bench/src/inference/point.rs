@@ -1,4 +1,4 @@
-//! A language model: how fast it reads and writes, and what it takes.
+//! A language model at one size of work: how fast it reads and writes, and what it takes.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -7,6 +7,7 @@ use engine::decoder::{Decoder, DecoderOptions, KvKind, Sequence, Work};
 use engine::store::ModelStore;
 use serde::Serialize;
 
+use crate::system::peak_rss_bytes;
 use crate::times::percentile;
 use crate::{COMMIT, Error, Machine, Result};
 
@@ -47,7 +48,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(samples: &[f64]) -> Spread {
+    pub(crate) fn of(samples: &[f64]) -> Spread {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
         Spread {
@@ -280,14 +281,6 @@ fn prompts(options: &InferenceOptions, vocabulary: usize) -> Vec<Vec<u32>> {
 
 fn ms(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
-}
-
-/// The most memory that this process had so far, where the system tells.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 impl InferenceFigures {

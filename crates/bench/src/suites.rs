@@ -1,0 +1,173 @@
+//! Runs the suites that were asked for.
+
+use engine::store::ModelStore;
+
+use crate::{
+    BatchFigures, BatchOptions, Options, Report, Result, RooflineFigures, Suite, batch, cache,
+    encoder, inference, journal_suite, peers, quantization, roofline, sample, startup, workflow,
+};
+
+/// Measures; `on_step` hears what is being done now, its suite first: `encoder: opening`.
+///
+/// What a suite needs and does not find is told in the report; the other suites run.
+///
+/// # Errors
+/// When a suite failed, or gave a wrong answer: a fast wrong answer is not a figure.
+pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
+    let mut report = Report::begin(options.quick);
+    let missing = Missing::look(options);
+    if let Some(folder) = &options.peers {
+        let (files, strange) = peers::read(folder)?;
+        report.peers = files;
+        if report.peers.is_empty() {
+            let reason = format!("{} has no file that bench/peers wrote", folder.display());
+            report.not_measured.insert("peers", reason);
+        }
+        let strange = strange
+            .iter()
+            .map(|name| format!("{name} is no record of peers; left out"));
+        report.warnings.extend(strange);
+    }
+    for suite in Suite::ALL {
+        if !options.suites.contains(&suite) {
+            continue;
+        }
+        if let Some(reason) = missing.reason(suite) {
+            report.not_measured.insert(suite.name(), reason);
+            continue;
+        }
+        match suite {
+            Suite::Inference => {
+                let models = inference::suite(options, on_step)?;
+                on_step("inference: the limits of this machine");
+                let limits = roofline::limits(options)?;
+                report.roofline = Some(RooflineFigures::new(limits, &models, &report.peers));
+                report.inference = Some(models);
+                if let Some(reason) = missing.encoder.clone().filter(|_| !options.decoders_only) {
+                    report
+                        .not_measured
+                        .insert("inference of the encoder", reason);
+                }
+                if let Some(reason) = missing.decoder(options) {
+                    report
+                        .not_measured
+                        .insert("inference of language models", reason);
+                }
+            }
+            Suite::Encoder => report.encoder = Some(encoder::measure(options, on_step)?),
+            Suite::Quantization => {
+                let (figures, reasons) = quantization::suite(options, on_step)?;
+                report.quantization = Some(figures);
+                if !reasons.is_empty() {
+                    report.not_measured.insert(suite.name(), reasons.join("; "));
+                }
+            }
+            Suite::Batch => report.batch = Some(batches(options, on_step)?),
+            Suite::Cache => report.cache = Some(cache::measure(options, on_step)?),
+            Suite::Journal | Suite::Startup => {}
+        }
+    }
+    with_sample(options, &missing, &mut report, on_step)?;
+    report.warn();
+    Ok(report)
+}
+
+/// The two suites that need a journal of many entries, which is made once.
+fn with_sample(
+    options: &Options,
+    missing: &Missing,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let asked = |suite| options.suites.contains(&suite);
+    if !asked(Suite::Journal) && !asked(Suite::Startup) {
+        return Ok(());
+    }
+    on_step(&format!(
+        "journal: making one of {} entries",
+        options.entries
+    ));
+    let sample = sample::Sample::make(options)?;
+    if asked(Suite::Journal) {
+        report.journal = Some(journal_suite::measure(options, &sample, on_step)?);
+        flows(options, missing, &sample, report, on_step)?;
+    }
+    if asked(Suite::Startup) {
+        report.startup = Some(startup::measure(options, &sample, on_step)?);
+    }
+    Ok(())
+}
+
+/// What a user does, which needs the encoder; and how good the summaries are, which needs a labelled set.
+fn flows(
+    options: &Options,
+    missing: &Missing,
+    sample: &sample::Sample,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&str),
+) -> Result<()> {
+    if let Some(reason) = &missing.encoder {
+        report.not_measured.insert("workflow", reason.clone());
+        return Ok(());
+    }
+    report.workflow = Some(workflow::measure(options, sample, on_step)?);
+    report.summaries = workflow::quality(options, on_step)?;
+    if report.summaries.is_none() {
+        let reason = "needs --data DIR with labelled/covidet.jsonl below it";
+        report
+            .not_measured
+            .insert("quality of summaries", reason.to_owned());
+    }
+    Ok(())
+}
+
+fn batches(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Vec<BatchFigures>> {
+    let one = |model: &String| {
+        let wanted = BatchOptions {
+            models_dir: options.models_dir.clone(),
+            model: model.clone(),
+            threads: options.threads,
+            runs: options.count(3, 1).min(9),
+            exact: false,
+            requests: options.requests,
+        };
+        batch::measure_batch(&wanted, &mut |step| {
+            on_step(&format!("batch: {model}, {step}"))
+        })
+    };
+    options.decoders.iter().map(one).collect()
+}
+
+/// What is not installed.
+struct Missing {
+    encoder: Option<String>,
+    decoders: bool,
+}
+
+impl Missing {
+    fn look(options: &Options) -> Missing {
+        let store = ModelStore::new(options.models_dir.clone());
+        Missing {
+            encoder: store.get(&options.model).err().map(|e| e.to_string()),
+            decoders: options.decoders.is_empty(),
+        }
+    }
+
+    /// Why `suite` cannot run.
+    fn reason(&self, suite: Suite) -> Option<String> {
+        match suite {
+            Suite::Encoder | Suite::Cache => self.encoder.clone(),
+            Suite::Inference if self.decoders => self.encoder.clone(),
+            Suite::Batch if self.decoders => Some(NO_DECODER.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Why only the encoder was measured, where it was.
+    fn decoder(&self, options: &Options) -> Option<String> {
+        (self.decoders && !options.decoders_only).then(|| NO_DECODER.to_owned())
+    }
+}
+
+const NO_DECODER: &str = "no language model is installed; `companion model pull`, or `companion model synth` for random \
+    weights of the right shape";

@@ -1,0 +1,129 @@
+//! `companion benchmark`, as a user runs it.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::Value;
+use support::Sandbox;
+
+#[test]
+fn benchmark_gives_figures_with_what_they_are_about() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let text = sandbox.ok(&[
+        "benchmark",
+        "--journal",
+        "--entries",
+        "300",
+        "--json",
+        "--quiet",
+    ]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert!(report["machine"]["cores"].as_u64().unwrap() >= 1);
+    assert!(
+        report["encoder"].is_null() && report["startup"].is_null(),
+        "only what was asked for"
+    );
+    let journal = &report["journal"];
+    assert!(
+        journal["entries"].as_u64().unwrap() > 300,
+        "the saved ones are there"
+    );
+    for name in ["open", "add", "list", "full_text", "vector", "hybrid"] {
+        assert!(journal[name]["p50_ms"].as_f64().unwrap() > 0.0, "{name}");
+    }
+    assert_eq!(
+        support::names(&sandbox.home()),
+        ["models"],
+        "the user's home got no journal"
+    );
+}
+
+#[test]
+fn with_only_the_encoder_the_whole_benchmark_says_what_it_could_not_measure() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let page = sandbox.path("report.html");
+    let text = sandbox.ok(&[
+        "benchmark",
+        "--all",
+        "--quick",
+        "--runs",
+        "2",
+        "--entries",
+        "60",
+        "--quiet",
+        "--html",
+        page.to_str().unwrap(),
+        "--save",
+        sandbox.path("report.json").to_str().unwrap(),
+    ]);
+    let says = |what: &str| {
+        text.lines()
+            .any(|line| line.starts_with(what) && line.contains("not measured"))
+    };
+    assert!(
+        says("batch: ") && says("inference of language models: "),
+        "{text}"
+    );
+    assert!(
+        says("quality of summaries: ") && says("quantization: "),
+        "{text}"
+    );
+
+    let html = std::fs::read_to_string(page).unwrap();
+    for address in ["src=", "href=\"http", "url(http", "@import", "<script"] {
+        assert!(!html.contains(address), "{address}");
+    }
+    for plot in [
+        "Latency distribution",
+        "Roofline",
+        "Cache trade-off",
+        "Accuracy by bits",
+    ] {
+        assert!(html.contains(plot), "{plot}");
+    }
+    assert!(html.matches("<svg").count() >= 4);
+
+    let saved = std::fs::read_to_string(sandbox.path("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&saved).unwrap();
+    let short = &report["encoder"]["short"];
+    assert_eq!(
+        (
+            short["n"].as_u64(),
+            short["samples_ms"].as_array().unwrap().len()
+        ),
+        (Some(2), 2)
+    );
+    assert!(short["p95_ms"].is_null() && short["p99_ms"].is_null());
+    let lengths = report["inference"][0]["lengths"].as_array().unwrap();
+    let words: Vec<u64> = lengths
+        .iter()
+        .map(|l| l["words"].as_u64().unwrap())
+        .collect();
+    assert_eq!(words, [50, 200, 500]);
+    assert!(
+        report["workflow"]["daily"]["total"]["optimised"]["p50_ms"]
+            .as_f64()
+            .unwrap()
+            > 0.0
+    );
+    let [float, small] = &report["quantization"][0]["widths"].as_array().unwrap()[..] else {
+        panic!("two widths of the encoder");
+    };
+    assert!(small["bytes"].as_u64().unwrap() * 3 < float["bytes"].as_u64().unwrap());
+    assert!(small["agreement"]["mean"].as_f64().unwrap() > 0.8);
+}
+
+#[test]
+fn a_size_of_work_needs_a_model_and_a_record_to_compare_with_must_be_there() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fails(2, &["benchmark", "--inference", "--prompt-tokens", "8"]);
+    assert!(said.contains("name it with -m"), "{said}");
+    let said = sandbox.fails(1, &["benchmark", "--startup", "--compare", "no-such.json"]);
+    assert!(said.contains("cannot read no-such.json"), "{said}");
+}
