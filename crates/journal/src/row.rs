@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 use rusqlite::Row;
@@ -72,6 +73,11 @@ pub(crate) struct Moment {
     pub(crate) day: i64,
 }
 
+/// A day as it is stored: yyyymmdd.
+pub(crate) fn day_number(date: Date) -> i64 {
+    i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
+}
+
 impl Moment {
     pub(crate) fn of(when: &ZonedDateTime) -> Moment {
         let at = when.timestamp().as_microsecond();
@@ -80,9 +86,7 @@ impl Moment {
             at,
             zone: when.time_zone().iana_name().unwrap_or("").to_owned(),
             offset: when.offset().seconds(),
-            day: i64::from(date.year()) * 10_000
-                + i64::from(date.month()) * 100
-                + i64::from(date.day()),
+            day: day_number(date),
         }
     }
 }

@@ -31,7 +31,13 @@ fn assert_clean(dir: &Path, when: &str) {
     for file in files {
         let bytes = fs::read(&file).unwrap().to_ascii_lowercase();
         let text = String::from_utf8_lossy(&bytes);
-        for needle in [CANARY, &wide, "sqlite format 3", "create table"] {
+        for needle in [
+            CANARY,
+            &wide,
+            "sqlite format 3",
+            "create table",
+            "inference.first_token",
+        ] {
             assert!(!text.contains(needle), "{when}: {}", file.display());
         }
     }
@@ -67,6 +73,16 @@ fn a_canary_word_is_nowhere_in_the_bytes_of_a_home() {
     assert!(
         home.path().join("journal.db-wal").exists() && home.path().join("journal.db-shm").exists()
     );
+    let mut measured = metrics::Measured::default();
+    for measure in metrics::Measure::ALL {
+        measured.record(*measure, 7);
+    }
+    for count in metrics::Count::ALL {
+        measured.add(*count, 7);
+    }
+    journal
+        .keep_measured(jiff::civil::date(2026, 3, 1), &measured)
+        .unwrap();
     assert_clean(dir.path(), "after saving");
     // Large sorts and imports are what would spill into temporary files.
     let many = (0..500).map(|i| {

@@ -135,7 +135,13 @@ fn a_read_only_home_can_be_read_and_says_why_it_cannot_be_written() {
             .len(),
         1
     );
+    // What was measured is read like anything else, and kept no more than anything else.
+    let day = jiff::civil::date(2026, 3, 1);
+    assert_eq!(journal.measured(day, day).unwrap(), []);
+    let mut measured = metrics::Measured::default();
+    measured.record(metrics::Measure::Save, 1);
     for error in [
+        journal.keep_measured(day, &measured).unwrap_err(),
         journal.add(entry(1)).unwrap_err(),
         journal.remove(id).unwrap_err(),
         journal.edit(id, EntryEdit::text("x")).unwrap_err(),

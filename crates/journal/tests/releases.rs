@@ -87,6 +87,13 @@ fn the_store_of_release_0_1_opens_with_everything_in_it() {
         );
         drop(journal);
         let mut journal = Journal::open(&home, &secret).unwrap();
+        // It was made before anything was measured.
+        let day = jiff::civil::date(2026, 3, 1);
+        assert_eq!(journal.measured(day, day).unwrap(), []);
+        let mut measured = metrics::Measured::default();
+        measured.record(metrics::Measure::Save, 4_000);
+        journal.keep_measured(day, &measured).unwrap();
+        assert_eq!(journal.measured(day, day).unwrap(), [(day, measured)]);
         journal.restore(EntryId(4)).unwrap();
         drop(journal);
         assert!(fsck::check(&home, &secret).unwrap().is_clean());

@@ -1,5 +1,8 @@
 //! New entries, one at a time or ten thousand.
 
+use std::time::Instant;
+
+use metrics::{Count, Measure};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Journal;
@@ -48,8 +51,9 @@ impl Journal {
     /// one are refused before anything is stored.
     pub fn add(&mut self, entry: NewEntry) -> Result<Entry> {
         self.must_be_writable()?;
+        let begun = Instant::now();
         let (content, now) = (content_of(&entry)?, self.now());
-        db::write(&mut self.db, |tx| {
+        let added = db::write(&mut self.db, |tx| {
             refuse_known(tx, &entry)?;
             let uid = entry.uid.map_or_else(random_id, Ok)?;
             let id = store::insert(
@@ -61,7 +65,10 @@ impl Journal {
                 "written",
             )?;
             store::get(tx, id)
-        })
+        })?;
+        metrics::time(Measure::Save, begun.elapsed());
+        metrics::add(Count::EntriesSaved, 1);
+        Ok(added)
     }
 
     /// Adds entries from elsewhere, in batches, each a transaction; `on_batch` hears how many have been dealt with.
@@ -83,8 +90,9 @@ impl Journal {
             if batch.is_empty() {
                 return Ok(counts);
             }
+            let begun = Instant::now();
             let now = self.now();
-            let before = counts.clone();
+            let (before, taken) = (counts.clone(), counts.added + counts.updated);
             let size = batch.len() as u64;
             counts = db::write(&mut self.db, |tx| {
                 let mut counts = before;
@@ -94,6 +102,9 @@ impl Journal {
                 Ok(counts)
             })?;
             done += size;
+            let (taken, took) = (counts.added + counts.updated - taken, begun.elapsed());
+            metrics::add(Count::EntriesImported, taken);
+            metrics::add(Count::ImportMicros, took.as_micros() as u64);
             on_batch(done);
         }
     }

@@ -5,6 +5,7 @@ mod change;
 mod corrections;
 mod derived;
 mod keys;
+mod measures;
 mod open;
 mod read;
 mod search;

@@ -13,6 +13,7 @@ pub(crate) const STEPS: &[Step] = &[
     include_str!("0002_corrections.sql"),
     include_str!("0003_language.sql"),
     include_str!("0004_answers.sql"),
+    include_str!("0005_measures.sql"),
 ];
 
 /// The schema that the database has.
