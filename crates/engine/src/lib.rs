@@ -26,6 +26,7 @@ mod error;
 pub mod generate;
 pub mod kernel;
 pub mod kv_cache;
+mod measure;
 pub mod model;
 pub mod pool;
 pub mod quant;

@@ -92,6 +92,8 @@ pub(super) struct Arrival {
     pub(super) id: RequestId,
     pub(super) class: Class,
     pub(super) job: Job,
+    /// When it was asked for.
+    pub(super) at: Instant,
     pub(super) end: Sender<End>,
     /// Where the worker notes how many tokens of the prompt the cache knew.
     pub(super) found: Arc<AtomicUsize>,
@@ -190,6 +192,7 @@ impl Batcher {
             id,
             class,
             job,
+            at: Instant::now(),
             end: sender,
             found: Arc::clone(&found),
         });

@@ -38,4 +38,8 @@ impl Model for Decoder {
     fn shrink(&self) {
         self.clear_kv();
     }
+
+    fn kv_bytes(&self) -> Option<usize> {
+        Some(self.kv_stats().used_bytes)
+    }
 }

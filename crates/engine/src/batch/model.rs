@@ -24,6 +24,11 @@ pub trait Model: Send + 'static {
 
     /// Gives back memory that no sequence holds.
     fn shrink(&self);
+
+    /// Bytes that keys and values take now; `None` where there are none.
+    fn kv_bytes(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// One sequence's part of a step.

@@ -44,4 +44,8 @@ impl Driver for WriteReply {
             _ => Next::Done,
         }
     }
+
+    fn writes(&self) -> bool {
+        true
+    }
 }

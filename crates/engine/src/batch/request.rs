@@ -110,6 +110,11 @@ pub enum Next {
 pub trait Driver: Send {
     /// `logits` (`[vocab_size]`) come after the text of `length` tokens; they may be changed on the way.
     fn next(&mut self, logits: &mut [f32], length: usize) -> Next;
+
+    /// Whether each answer of the model becomes a token that somebody waits for.
+    fn writes(&self) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(&mut [f32], usize) -> Next + Send> Driver for F {

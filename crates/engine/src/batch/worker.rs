@@ -8,10 +8,13 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use metrics::Measure;
+
 use super::batcher::{Job, Shared, State};
 use super::plan::{Piece, Plan, Step};
 use super::request::{Chore, Driver, End, Next, RequestId};
 use super::{Class, Model, Part, memory};
+use crate::measure::Clock;
 
 /// How long a step that may not begin yet, and an idle worker, sleep at most before they look again.
 const NAP: Duration = Duration::from_secs(2);
@@ -36,6 +39,7 @@ enum What<S> {
         sequence: Option<S>,
         /// Absent where the text is only to be read.
         driver: Option<Box<dyn Driver>>,
+        clock: Clock,
     },
     Chore(Box<dyn Chore>),
 }
@@ -100,6 +104,7 @@ impl<M: Model> Worker<'_, M> {
             Plan::Run(step) => {
                 state.stats.note(&step);
                 drop(state);
+                note(&step);
                 self.shrunk = false;
                 self.step(&step);
             }
@@ -128,6 +133,7 @@ impl<M: Model> Worker<'_, M> {
                     tokens,
                     sequence: None,
                     driver,
+                    clock: Clock::new(arrival.at),
                 },
                 Job::Chore(chore) => What::Chore(chore),
             };
@@ -146,6 +152,9 @@ impl<M: Model> Worker<'_, M> {
 
     fn end(&mut self, id: RequestId, end: End) {
         if let Some(own) = self.own.remove(&id) {
+            if let What::Text { clock, .. } = &own.what {
+                clock.end(self.model.kv_bytes());
+            }
             // Whoever hears of the end finds the sequence's pages in the cache, and its room free.
             drop(own.what);
             // Nobody may listen any more.
@@ -292,12 +301,17 @@ impl<M: Model> Worker<'_, M> {
                     tokens,
                     sequence: Some(sequence),
                     driver,
+                    clock,
                 },
             ..
         }) = self.own.get_mut(&id)
         else {
             return;
         };
+        clock.read(tokens.len());
+        if driver.as_ref().is_some_and(|driver| driver.writes()) {
+            clock.token();
+        }
         let next = match (driver, logits) {
             (Some(driver), Some(mut logits)) => {
                 let length = tokens.len();
@@ -391,11 +405,25 @@ fn start<M: Model>(
         if let Some(note) = own.found.take() {
             note.store(found, Ordering::Relaxed);
         }
-        if let What::Text { sequence: slot, .. } = &mut own.what {
+        if let What::Text {
+            sequence: slot,
+            clock,
+            ..
+        } = &mut own.what
+        {
+            clock.begin(found);
             *slot = Some(sequence);
         }
     }
     Ok(Some(found))
+}
+
+/// Notes what shares a step of the model.
+fn note(step: &Step) {
+    if !step.pieces.is_empty() {
+        metrics::record(Measure::StepTexts, step.pieces.len() as u64);
+        metrics::record(Measure::StepTokens, step.rows() as u64);
+    }
 }
 
 /// What a panic said, where it was a text.

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use kernels::{Isa, Kernels};
+use metrics::Measure;
 
 pub use crate::kv_cache::{KvKind, KvStats, Sequence};
 pub use crate::model::qwen2::Config;
@@ -31,6 +32,7 @@ pub use plan::Plan;
 use crate::chat::{ChatTemplate, Message};
 use crate::generate::SchemaCompiler;
 use crate::kv_cache::KvCache;
+use crate::measure::Opening;
 use crate::model::qwen2::{self, Logits, Part, Qwen2};
 use crate::pool::{self, Pool, Team};
 use crate::store::{
@@ -99,6 +101,7 @@ impl Decoder {
     /// Opens the model in the folder `dir`: one that Companion quantized, or floats as published. Weights are
     /// mapped where their type allows it.
     pub fn open(dir: &Path, options: &DecoderOptions) -> Result<Decoder> {
+        let opening = Opening::begin();
         let kernels = match options.kernel {
             Some(isa) => Kernels::new(isa)?,
             None => Kernels::from_env()?,
@@ -125,6 +128,7 @@ impl Decoder {
             Some(_) => ChatTemplate::open(dir)?,
             None => None,
         };
+        opening.end(Measure::DecoderLoadCold, Measure::DecoderLoadWarm);
         Ok(Decoder {
             inner: Arc::new(Inner {
                 end_tokens: end_tokens(model.config(), tokenizer.as_ref()),

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::windows::{self, Layout, Window};
 use super::{Encoder, Inner, batch};
+use crate::measure;
 use crate::model::adapter::Adapter;
 use crate::model::minilm::Batch;
 use crate::pool::Team;
@@ -71,8 +73,10 @@ impl AdaptedEncoder {
         let inner = &*self.encoder.inner;
         let mut all = Vec::with_capacity(texts.len());
         for group in texts.chunks(batch::WINDOW) {
+            let begun = Instant::now();
             inner.pool.wake();
             all.extend(self.read_group(inner, group));
+            measure::encoded(group.len(), begun);
         }
         all
     }

@@ -8,9 +8,12 @@ mod windows;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use kernels::{Isa, Kernels};
+use metrics::Measure;
 
+use crate::measure;
 use crate::model::minilm::{Config, MiniLm};
 use crate::pool::{self, Pool};
 use crate::store::{MANIFEST, ModelInfo, TOKENIZER, WEIGHTS};
@@ -70,6 +73,7 @@ struct Inner {
 impl Encoder {
     /// Opens the model in the folder `model_dir`, f32 or INT8 by its manifest. The weights are mapped.
     pub fn open(model_dir: &Path, options: &EncoderOptions) -> Result<Encoder> {
+        let opening = measure::Opening::begin();
         let info = ModelInfo::read(&model_dir.join(MANIFEST))?;
         let kernels = match options.kernel {
             Some(isa) => Kernels::new(isa)?,
@@ -78,6 +82,7 @@ impl Encoder {
         let threads = pool::thread_count(options.threads)?;
         let config = info.encoder_config()?.clone();
         let (model, tokenizer) = load(model_dir, &info)?;
+        opening.end(Measure::EncoderLoadCold, Measure::EncoderLoadWarm);
         Ok(Encoder {
             inner: Arc::new(Inner {
                 model,
@@ -140,8 +145,10 @@ impl Encoder {
     ) -> Vec<Embedding> {
         let mut embeddings = Vec::with_capacity(texts.len());
         for window in texts.chunks(batch::WINDOW) {
+            let begun = Instant::now();
             self.inner.pool.wake();
             embeddings.extend(batch::embed(&self.inner, window));
+            measure::encoded(window.len(), begun);
             on_done(embeddings.len());
         }
         embeddings

@@ -9,6 +9,7 @@ mod schema;
 mod text;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use kernels::Kernels;
 
@@ -17,6 +18,7 @@ pub use sampler::{Sampler, Sampling};
 pub use schema::{Schema, SchemaCompiler};
 
 use crate::decoder::{Decoder, MAX_ROWS, Work};
+use crate::measure::Clock;
 use crate::tokenizer::DecoderTokenizer;
 use crate::{Error, Result};
 use text::TextOut;
@@ -201,9 +203,11 @@ pub fn generate(
     cancel: &AtomicBool,
     on_text: &mut dyn FnMut(&str),
 ) -> Result<Reply> {
+    let mut clock = Clock::new(Instant::now());
     decoder.plan(prompt.len(), options.max_tokens)?;
     let mut generation = Generation::new(options, prompt)?;
     let mut sequence = decoder.start(prompt)?;
+    clock.begin(sequence.len());
     let mut reply = Reply {
         text: String::new(),
         tokens: Vec::new(),
@@ -227,7 +231,9 @@ pub fn generate(
             logits = decoder.forward(&mut work)?.remove(0);
         }
         let mut logits = logits.ok_or_else(|| Error::Unsupported("an empty prompt".into()))?;
+        clock.read(prompt.len());
         let step = generation.next(&mut logits, vocabulary)?;
+        clock.token();
         reply.tokens.push(step.token);
         if !step.text.is_empty() {
             on_text(&step.text);
@@ -235,6 +241,7 @@ pub fn generate(
         }
         if let Some(finish) = step.finish {
             reply.finish = finish;
+            clock.end(Some(decoder.kv_stats().used_bytes));
             return Ok(reply);
         }
         unread = vec![step.token];
