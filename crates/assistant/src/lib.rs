@@ -20,6 +20,7 @@
 pub mod cache;
 pub mod care;
 mod catch_up;
+pub mod dashboard;
 mod error;
 pub mod gate;
 mod instant;
@@ -40,7 +41,7 @@ use std::ops::Range;
 use jiff::ZonedDateTime;
 use serde::Serializer;
 
-pub use catch_up::{CatchUp, catch_up, catch_up_with};
+pub use catch_up::{CatchUp, catch_up, catch_up_with, keep_measured_if_due};
 pub use error::{Error, Result};
 pub use instant::{
     AdaptedReader, Analysed, EmotionScore, Instant, LinearReader, Passage, Reader, Reading, Said,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use journal::NewAnswer;
+use metrics::Count;
 
 use super::common::common_prompts;
 use super::decide::{Decision, Side};
@@ -49,6 +50,7 @@ impl SemanticCache {
         for found in &compared {
             if let Some(by) = found.decision.refused_by {
                 state.count(&format!("refused.{by}"), 1);
+                metrics::add(refused_by(by), 1);
             }
         }
         drop(state);
@@ -445,6 +447,24 @@ fn shipped(state: &mut State, common: &str, now: Timestamp) -> Option<(String, S
         .set_count(&format!("shown.{}", question.id), now.as_microsecond())
         .ok()?;
     Some((question.id.clone(), prompt::embedded_text(question)))
+}
+
+/// Where a refusal is counted.
+fn refused_by(gate: &str) -> Count {
+    match gate {
+        "negation" => Count::RefusedNegation,
+        "numbers" => Count::RefusedNumbers,
+        "dates" => Count::RefusedDates,
+        "people" => Count::RefusedPeople,
+        "roles" => Count::RefusedRoles,
+        "modality" => Count::RefusedModality,
+        "question" => Count::RefusedQuestion,
+        "scope" => Count::RefusedScope,
+        "similarity" => Count::RefusedSimilarity,
+        "doubt" => Count::RefusedDoubt,
+        "judge" => Count::RefusedJudge,
+        _ => Count::RefusedOther,
+    }
 }
 
 /// A store that fails makes a miss.

@@ -45,6 +45,7 @@ use std::time::Instant as Moment;
 
 use engine::encoder::Encoder;
 use journal::EntryId;
+use metrics::{Count, Measure};
 
 pub use audit::{AuditCase, AuditReport};
 pub use bound::{lower_95, upper_95};
@@ -262,12 +263,14 @@ impl SemanticCache {
         };
         if let Some(reason) = bypass {
             self.state().count(&format!("bypassed.{reason}"), 1);
+            metrics::add(Count::Bypassed, 1);
             return Ok(computed(compute()?, How::Bypassed(reason)));
         }
         let now = self.clock.now();
         let prepared = Prepared::new(request, self.encoder_id(), &now);
         self.state()
             .count("looked_up", u64::from(mode == Mode::Use));
+        metrics::add(Count::LookedUp, u64::from(mode == Mode::Use));
         if mode == Mode::Use
             && let Some(served) = self.look_up(request, &prepared, true)
         {
@@ -280,6 +283,7 @@ impl SemanticCache {
                 Part::Leader(leader) => break leader,
                 Part::Joined(Some(answer)) if mode == Mode::Use => {
                     self.state().count("joined", 1);
+                    metrics::add(Count::HitJoined, 1);
                     return Ok(computed(answer.into(), How::Joined));
                 }
                 Part::Joined(_) => {}
@@ -308,6 +312,8 @@ impl SemanticCache {
         }
         let mut state = self.state();
         state.count("missed", 1);
+        metrics::add(Count::Missed, 1);
+        metrics::time(Measure::CacheMiss, spent);
         state.count(
             "miss_us",
             u64::try_from(spent.as_micros()).unwrap_or(u64::MAX),
@@ -343,6 +349,8 @@ impl SemanticCache {
     }
 
     fn hit(&self, how: How, begun: Moment) {
+        metrics::time(Measure::CacheHit, begun.elapsed());
+        metrics::add(tier(how), 1);
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut state = self.state();
         state.count(how.name(), 1);
@@ -362,6 +370,16 @@ impl SemanticCache {
 impl Drop for SemanticCache {
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+/// Where a hit is counted.
+fn tier(how: How) -> Count {
+    match how {
+        How::Exact => Count::HitExact,
+        How::Shipped => Count::HitShipped,
+        How::Joined => Count::HitJoined,
+        _ => Count::HitSemantic,
     }
 }
 

@@ -9,10 +9,11 @@ mod chore;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use engine::batch::{Batcher, Class, End, Limits, NoModel, Ticket};
 use journal::{Analysis, EntryId, Journal, Vectors};
+use metrics::Count;
 use serde::Serialize;
 
 use crate::{Error, Instant, Result, personal};
@@ -116,6 +117,8 @@ struct Job<'a> {
     to: Sender<Vec<Read>>,
     heard: Receiver<Vec<Read>>,
     done: CatchUp,
+    /// Up to when the time is counted.
+    counted: Moment,
 }
 
 impl<'a> Job<'a> {
@@ -130,6 +133,7 @@ impl<'a> Job<'a> {
             to,
             heard,
             done: CatchUp::default(),
+            counted: Moment::now(),
         }
     }
 
@@ -180,6 +184,11 @@ impl<'a> Job<'a> {
             other => other?,
         };
         self.done.analysed += stored;
+        let now = Moment::now();
+        let took = now - std::mem::replace(&mut self.counted, now);
+        metrics::add(Count::BatchEntries, stored);
+        metrics::add(Count::BatchMicros, took.as_micros() as u64);
+        keep_measured_if_due(journal);
         if stored < rows.len() as u64 {
             // Some changed while they were read; they are queued, and come again.
             for (id, ..) in &rows {
@@ -241,6 +250,22 @@ impl<'a> Job<'a> {
             }
         });
         self.fail(journal, failed)
+    }
+}
+
+/// Keeps what was measured where a job goes on for long: a process that is killed loses no more than that of a few seconds.
+///
+/// What it measured is not worth an error: what could not be kept comes with the next.
+pub fn keep_measured_if_due(journal: &mut Journal) {
+    if !metrics::is_due() || journal.is_read_only() {
+        return;
+    }
+    let Some(measured) = metrics::process::taken() else {
+        return;
+    };
+    let today = jiff::ZonedDateTime::now().date();
+    if journal.keep_measured(today, &measured).is_err() {
+        metrics::give_back(&measured);
     }
 }
 

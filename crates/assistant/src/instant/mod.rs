@@ -8,10 +8,12 @@ mod linear;
 mod math;
 mod reading;
 
+use std::time::Instant as Moment;
 use std::{ops::Range, sync::Arc};
 
 use engine::encoder::{Embedding, Encoder};
 use journal::{Analysis, Journal, Vectors};
+use metrics::Measure;
 
 pub(crate) use math::gelu;
 
@@ -118,6 +120,7 @@ impl Instant {
     /// Analyses and embeds `texts`, in order. Every text counts whole, however long; blank text gets the reading of
     /// a blank: neutral, unsure, without themes. `on_done` is told how many texts are finished.
     pub fn analyse(&self, texts: &[&str], on_done: &mut dyn FnMut(usize)) -> Result<Vec<Analysed>> {
+        let begun = Moment::now();
         let mut all = Vec::with_capacity(texts.len());
         let mut rest = texts;
         while !rest.is_empty() {
@@ -125,6 +128,9 @@ impl Instant {
             all.extend(self.group(group)?);
             on_done(all.len());
             rest = later;
+        }
+        if texts.len() == 1 {
+            metrics::time(Measure::Analysis, begun.elapsed());
         }
         Ok(all)
     }

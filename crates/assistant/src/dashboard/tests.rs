@@ -1,0 +1,133 @@
+use metrics::{Count, Measure, Measured};
+
+use super::*;
+
+const TODAY: Date = Date::constant(2026, 3, 4);
+
+fn of(measured: Measured, now: &Now) -> Dashboard {
+    Dashboard::new(TODAY, TODAY, &[(TODAY, measured)], now)
+}
+
+fn finding<'a>(all: &'a Dashboard, check: &str) -> &'a Finding {
+    let found = all.health.findings.iter().find(|f| f.check == check);
+    found.expect("it is checked")
+}
+
+#[test]
+fn nothing_measured_is_told_as_nothing_and_every_section_is_there() {
+    let all = Dashboard::new(TODAY, TODAY, &[], &Now::default());
+    let json = serde_json::to_value(&all).unwrap();
+    for section in [
+        "inference",
+        "encoder",
+        "memory",
+        "cache",
+        "throughput",
+        "health",
+    ] {
+        assert!(json[section].is_object(), "{section}");
+    }
+    assert_eq!(
+        json["inference"]["first_token_ms"],
+        serde_json::json!({"p50": null, "p95": null, "p99": null, "n": 0})
+    );
+    for path in [
+        "/memory/peak_bytes",
+        "/cache/hit_rate",
+        "/throughput/energy_joules",
+        "/cache/seconds_saved",
+    ] {
+        assert!(json.pointer(path).unwrap().is_null(), "{path}");
+    }
+    let rests_on_measurements = |f: &&Finding| f.check != "analyses that wait";
+    assert!(
+        all.health
+            .findings
+            .iter()
+            .filter(rests_on_measurements)
+            .all(|f| f.verdict == Verdict::NotMeasured)
+    );
+}
+
+#[test]
+fn what_is_beyond_its_limit_says_why_and_the_way_out() {
+    let mut slow = Measured::default();
+    (0..30).for_each(|_| slow.record(Measure::FirstToken, 9_000_000));
+    slow.record(Measure::Peak, 3_000_000_000);
+    let all = of(
+        slow.clone(),
+        &Now {
+            machine_bytes: Some(64_000_000_000),
+            ..Now::default()
+        },
+    );
+    let first = finding(&all, "first token");
+    assert_eq!(
+        (first.verdict, first.reason.as_str()),
+        (Verdict::Attention, "median 9.0 s, n 30")
+    );
+    assert!(first.way_out.unwrap().contains("companion model list"));
+    assert_eq!(finding(&all, "memory").verdict, Verdict::Attention);
+    assert_eq!(all.health.ok, Some(false));
+    let mut few = Measured::default();
+    (0..19).for_each(|_| few.record(Measure::FirstToken, 9_000_000));
+    assert_eq!(
+        finding(&of(few, &Now::default()), "first token").reason,
+        "n too small: 19 of 20"
+    );
+    let mut fast = Measured::default();
+    (0..30).for_each(|_| fast.record(Measure::FirstToken, 400_000));
+    assert_eq!(
+        finding(&of(fast, &Now::default()), "first token").verdict,
+        Verdict::Ok
+    );
+}
+
+#[test]
+fn what_the_cache_saved_is_its_hits_times_what_a_miss_takes_more() {
+    let mut measured = Measured::default();
+    (0..4).for_each(|_| measured.record(Measure::CacheHit, 2_000));
+    (0..2).for_each(|_| measured.record(Measure::CacheMiss, 3_002_000));
+    for (count, n) in [
+        (Count::LookedUp, 6),
+        (Count::HitExact, 3),
+        (Count::HitSemantic, 1),
+        (Count::Missed, 2),
+        (Count::RefusedDates, 5),
+    ] {
+        measured.add(count, n);
+    }
+    let cache = of(measured, &Now::default()).cache;
+    assert_eq!(
+        (cache.calls_saved, cache.seconds_saved, cache.hit_rate),
+        (4, Some(12.0), Some(0.6667))
+    );
+    assert_eq!(
+        (
+            cache.hits["exact"],
+            cache.refused["dates"],
+            cache.refused["people"]
+        ),
+        (3, 5, 0)
+    );
+}
+
+#[test]
+fn days_are_added_up_and_their_history_is_kept_apart() {
+    let day = |n: u64, us: u64| {
+        let mut measured = Measured::default();
+        (0..n).for_each(|_| measured.record(Measure::Save, us));
+        measured.add(Count::EntriesSaved, n);
+        measured
+    };
+    let yesterday = TODAY.yesterday().unwrap();
+    let days = [(yesterday, day(60, 4_000)), (TODAY, day(40, 8_000))];
+    let all = Dashboard::new(yesterday, TODAY, &days, &Now::default());
+    assert_eq!(all.throughput.save_ms.n, 100);
+    assert!(all.throughput.save_ms.p95.is_some() && all.throughput.save_ms.p99.is_none());
+    assert_eq!(all.throughput.entries_a_day, Some(50.0));
+    assert_eq!(
+        all.days.iter().map(|d| d.entries).collect::<Vec<_>>(),
+        [60, 40]
+    );
+}
