@@ -15,6 +15,7 @@ use crate::args::Global;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::measuring::OpenJournal;
 use crate::messages;
 use crate::output::Output;
 use crate::passphrase;
@@ -125,21 +126,21 @@ impl Context {
     }
 
     /// Opens the journal; an error where there is none.
-    pub(crate) fn journal(&self) -> anyhow::Result<Journal> {
+    pub(crate) fn journal(&self) -> anyhow::Result<OpenJournal> {
         let home = self.checked_home()?;
         let secret = self.secret(&home)?;
         self.opened(Journal::open(&home, &secret)?)
     }
 
     /// Opens the journal to lock it anew: a passphrase given beside a key file is the new one then.
-    pub(crate) fn journal_to_lock(&self) -> anyhow::Result<Journal> {
+    pub(crate) fn journal_to_lock(&self) -> anyhow::Result<OpenJournal> {
         let home = self.checked_home()?;
         let secret = self.needed_secret(&home)?;
         self.opened(Journal::open(&home, &secret)?)
     }
 
     /// Opens the journal, or makes one in a home that has none yet.
-    pub(crate) fn journal_for_writing(&self) -> anyhow::Result<Journal> {
+    pub(crate) fn journal_for_writing(&self) -> anyhow::Result<OpenJournal> {
         let home = self.checked_home()?;
         if home.exists() {
             return self.journal();
@@ -206,11 +207,11 @@ impl Context {
         })
     }
 
-    fn opened(&self, journal: Journal) -> anyhow::Result<Journal> {
+    fn opened(&self, journal: Journal) -> anyhow::Result<OpenJournal> {
         for notice in journal.notices() {
             self.out.warn(format!("note: {notice}"));
         }
-        Ok(journal)
+        Ok(OpenJournal::new(journal, self.now()?.date()))
     }
 
     /// Opens the encoder for analysis and search. `None` where none is installed.

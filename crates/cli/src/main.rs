@@ -21,6 +21,7 @@ mod input;
 mod interrupt;
 mod jsonl;
 mod language;
+mod measuring;
 mod messages;
 mod output;
 mod passphrase;
@@ -31,6 +32,7 @@ mod when;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    metrics::process::begin();
     let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(exit) => return exit.into(),

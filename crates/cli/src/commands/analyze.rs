@@ -251,6 +251,7 @@ fn read_all(
         let reading = read::read(journal, Some(&tier), Some(instant), &entry, refresh)?;
         problems.extend(reading.notes.iter().map(|n| format!("entry {id}: {n}")));
         progress.set(done as u64 + 1);
+        assistant::keep_measured_if_due(journal);
     }
     progress.finish();
     // The next question, while the model is open: showing it then needs none.

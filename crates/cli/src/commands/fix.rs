@@ -39,7 +39,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let Some(id) = args.id else {
-        let corrections = personal::corrections(&context.journal()?)?;
+        let journal = context.journal()?;
+        let corrections = personal::corrections(&journal)?;
         if context.out.is_json() {
             context.out.json(&corrections)?;
         } else {

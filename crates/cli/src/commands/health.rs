@@ -135,7 +135,8 @@ fn journal(context: &Context) -> anyhow::Result<(State, String)> {
         let says = "locked by a passphrase, so not looked into (COMPANION_PASSPHRASE or --passphrase-file opens it)";
         return Ok((State::Note, says.to_owned()));
     }
-    describe(&context.journal()?, locked)
+    let journal = context.journal()?;
+    describe(&journal, locked)
 }
 
 fn describe(journal: &Journal, locked: bool) -> anyhow::Result<(State, String)> {

@@ -19,6 +19,7 @@ mod history;
 mod import;
 mod list;
 mod man;
+mod metrics;
 mod model;
 mod new;
 mod passphrase;
@@ -111,6 +112,8 @@ pub(crate) enum Command {
     Model(model::Args),
     /// Show, explain and correct what the semantic cache keeps
     Cache(cache::Args),
+    /// Show what was measured while Companion worked
+    Metrics(metrics::Args),
     /// Check that everything installed works
     Health(health::Args),
     /// Find what stands in the way, and say what to do about it
@@ -183,6 +186,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Embed(args) => embed::run(&context, &args),
         Command::Model(args) => model::run(&context, &args),
         Command::Cache(args) => cache::run(&context, &args),
+        Command::Metrics(args) => metrics::run(&context, &args),
         Command::Health(args) => health::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Profile(args) => profile::run(&context, &args),

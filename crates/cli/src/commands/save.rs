@@ -1,8 +1,11 @@
 //! Saving one entry: durable first, said at once, analysed after. `new`, `write` and the bare
 //! `companion` all end here.
 
+use std::time::Instant;
+
 use jiff::ZonedDateTime;
 use journal::{Entry, Filter, Journal, NewEntry};
+use metrics::Count;
 
 use crate::analysis::{self, Read};
 use crate::compose;
@@ -72,6 +75,8 @@ pub(crate) struct Saved {
     entry: Entry,
     now: ZonedDateTime,
     no_analysis: bool,
+    /// When the text was handed over.
+    begun: Instant,
 }
 
 impl Saved {
@@ -99,6 +104,7 @@ pub(crate) fn keep(
     text: String,
     options: Options,
 ) -> anyhow::Result<Saved> {
+    let begun = Instant::now();
     let now = context.now()?;
     let entry = NewEntry {
         title: options.title.clone(),
@@ -122,6 +128,7 @@ pub(crate) fn keep(
         entry,
         now,
         no_analysis: options.no_analysis,
+        begun,
     })
 }
 
@@ -136,21 +143,22 @@ pub(crate) fn tell(
             .out
             .line(saved_line(context, &saved.entry, &saved.now))?;
     }
-    analyse(context, journal, &saved.entry, saved.no_analysis)
+    analyse(context, journal, saved)
 }
 
 /// Shows what came of the entry that is already saved.
-fn analyse(
-    context: &Context,
-    journal: &mut Journal,
-    entry: &Entry,
-    skip: bool,
-) -> anyhow::Result<Exit> {
-    let read = if skip {
+fn analyse(context: &Context, journal: &mut Journal, saved: &Saved) -> anyhow::Result<Exit> {
+    let entry = &saved.entry;
+    let read = if saved.no_analysis {
         Read::without_model(entry)
     } else {
         analyse_or_say(context, journal, entry)
     };
+    if read.analysis.is_some() {
+        metrics::add(Count::SessionEntries, 1);
+        let took = saved.begun.elapsed().as_micros();
+        metrics::add(Count::SessionMicros, took as u64);
+    }
     if context.out.is_json() {
         context
             .out

@@ -56,6 +56,11 @@ impl Line {
         self
     }
 
+    /// Its parts, for a screen that draws them itself.
+    pub(crate) fn parts(&self) -> &[(Style, String)] {
+        &self.parts
+    }
+
     /// Adds a plain part.
     pub(crate) fn plain(self, text: impl Into<String>) -> Line {
         self.styled(Style::Plain, text)
