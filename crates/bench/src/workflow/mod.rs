@@ -25,7 +25,7 @@ use crate::{Error, Options, Result, Times, system, texts, words};
 pub use quality::SummaryQuality;
 
 /// What the other way leaves out.
-pub const PLAIN: &str = "the scalar kernel on one thread, entries one by one";
+pub(crate) const PLAIN: &str = "the scalar kernel on one thread, entries one by one";
 
 /// Words of an entry.
 const WORDS: usize = 200;

@@ -99,13 +99,15 @@ pub fn worst(checks: &[Check]) -> Verdict {
     verdicts.max().unwrap_or(Verdict::NotMeasured)
 }
 
-/// Points of accuracy that may be lost, and above which the loss is worth a warning.
-const ACCURACY_POINTS: f64 = 5.0;
+/// Points of accuracy that may be lost.
+pub const ACCURACY_POINTS: f64 = 5.0;
+/// Points of accuracy whose loss is worth a warning.
 const ACCURACY_WARNING: f64 = 1.0;
 
-/// The share of the time, and of the memory, that must be saved.
-const FASTER: f64 = 0.20;
-const SMALLER: f64 = 0.60;
+/// The share of the time that must be saved.
+pub const FASTER: f64 = 0.20;
+/// The share of the memory that must be saved.
+pub const SMALLER: f64 = 0.60;
 
 /// A model whose float form takes less than this is mostly program, and its memory is not judged.
 const SMALL_BYTES: f64 = 200e6;

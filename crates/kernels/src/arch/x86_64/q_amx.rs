@@ -173,14 +173,17 @@ struct Item {
     turn: usize,
 }
 
+/// `[row tile][16 rows][panel][16 columns]`
+type Totals = [[[[f32; PANEL]; 2]; 16]; 2];
+
 #[repr(align(64))]
 struct Buffers {
     /// Sums of two items as they are stored: `[group][row tile][panel][16 rows][16 columns]`.
     sums: [[[[[i32; 256]; 2]; 2]; STEPS]; 2],
     /// Weights as signed bytes: `[pair][group][panel][64 or 128 inputs / 4][16][4]`.
     weights: [[[[u8; 2048]; 2]; EXPANDED]; PAIRS],
-    /// Running f32 sums: `[pair][block][row tile][16 rows][panel][16 columns]`.
-    totals: [[[[[[f32; PANEL]; 2]; 16]; 2]; MOST_ROWS / BLOCK]; PAIRS],
+    /// Running f32 sums: `[pair][block]`.
+    totals: [[Totals; MOST_ROWS / BLOCK]; PAIRS],
 }
 
 /// One pass over the panels.
@@ -302,9 +305,10 @@ static START: Line = Line([STARTED.to_bits(); 16]);
 const STARTED: f32 = 12_582_912.0;
 
 #[repr(align(64))]
-struct Line([u32; 16]);
+struct Line(#[expect(dead_code, reason = "read by tile loads, through its address")] [u32; 16]);
 
 // The largest sum of a group, of unsigned codes, does not reach the exponent.
+#[expect(clippy::assertions_on_constants, reason = "true is what it is to be")]
 const _: () = assert!(128 * 255 * 127 < 1 << 22);
 
 /// The instructions for one group: `$op` multiplies bytes; sums begin as `{start}`; `{last}` is where the tiles of the
