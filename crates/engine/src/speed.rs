@@ -135,7 +135,7 @@ pub struct Probe {
 pub struct StepTimes {
     /// Looking up the tokens, and the first norm.
     pub embed_ms: f64,
-    /// A layer, the median of those but the last.
+    /// A layer, the mean of those but the last.
     pub layer_ms: f64,
     /// The last layer, which goes on with the rows that lead to logits only.
     pub last_layer_ms: f64,
@@ -227,9 +227,9 @@ impl Probe {
             decodes.push(self.step(hands, &mut sequence, &[*token], &mut work)?);
         }
         Ok(ProbeTimes {
-            prefill: median(&prefills),
+            prefill: mean_of(&prefills),
             // The first step after a prompt finds its buffers cold.
-            decode: median(&decodes[1.min(decodes.len())..]),
+            decode: mean_of(&decodes[1.min(decodes.len())..]),
             layers_measured: self.model.config().num_hidden_layers,
             layers: self.layers,
         })
@@ -271,7 +271,7 @@ impl Probe {
         let last_layer_ms = layers.pop().unwrap_or_default();
         Ok(StepTimes {
             embed_ms: starts[0],
-            layer_ms: middle(layers),
+            layer_ms: mean(&layers),
             last_layer_ms,
             head_ms: end - starts[starts.len() - 1],
         })
@@ -282,14 +282,14 @@ fn ms(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1e3
 }
 
-fn middle(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or_default()
+/// Means and not medians: a machine that stumbles at every tenth layer stumbles with a real model too.
+fn mean(samples: &[f64]) -> f64 {
+    samples.iter().sum::<f64>() / samples.len().max(1) as f64
 }
 
-/// The median of each part.
-fn median(steps: &[StepTimes]) -> StepTimes {
-    let part = |of: fn(&StepTimes) -> f64| middle(steps.iter().map(of).collect());
+/// The mean of each part.
+fn mean_of(steps: &[StepTimes]) -> StepTimes {
+    let part = |of: fn(&StepTimes) -> f64| mean(&steps.iter().map(of).collect::<Vec<_>>());
     StepTimes {
         embed_ms: part(|s| s.embed_ms),
         layer_ms: part(|s| s.layer_ms),

@@ -50,9 +50,9 @@ pub struct Profile {
     pub commit: String,
 }
 
-/// Prompts that are read for the median of a layer, and tokens that are written.
+/// Prompts that are read for the mean of a layer, and tokens that are written.
 const READS: usize = 2;
-const STEPS: usize = 8;
+const STEPS: usize = 12;
 
 /// Measures this machine. `on_step` is told what is measured next, with what is done of how much.
 ///
