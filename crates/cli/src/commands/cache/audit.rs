@@ -70,7 +70,7 @@ pub(super) fn run(
         out.json(&Report { report, tier })?;
         return Ok(Exit::Success);
     }
-    let row = |name: &str, value: String| Line::new().dim(format!("{name:<22}")).plain(value);
+    let row = |name: &str, value: String| Line::new().dim(format!("{name:<24}")).plain(value);
     out.line(row("hits not judged before", report.open.to_string()))?;
     out.line(row(
         "worked out anew",
