@@ -63,7 +63,7 @@ mod tests {
             ("1y", "2025-03-04"),
             ("all", "1970-01-01"),
             ("yesterday", "2026-03-03"),
-            ("last monday", "2026-02-23"),
+            ("last monday", "2026-03-02"),
             ("2026-01-05", "2026-01-05"),
         ] {
             assert_eq!(first_day(text, &now).unwrap().to_string(), first, "{text}");
