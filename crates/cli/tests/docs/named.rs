@@ -57,7 +57,9 @@ fn missing(root: &Path, shown: &Shown) -> Vec<String> {
     let mut missing = Vec::new();
     let mut script = None;
     for (number, word) in shown.words.iter().enumerate() {
-        let before = number.checked_sub(1).map_or("", |n| &shown.words[n]);
+        let before = number
+            .checked_sub(1)
+            .map_or("", |n| shown.words[n].as_str());
         let one_of = |places: &[&str]| {
             let here = |place: &&str| exists(root, &place.replace("NAME", word));
             let found = places.iter().any(here);

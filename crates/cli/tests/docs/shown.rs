@@ -17,6 +17,9 @@ pub(crate) struct Shown {
     pub(crate) last_line: usize,
     /// Commands of one block follow one another, in one home.
     pub(crate) block: usize,
+    /// The entries of a journal of its own, which a comment in the document gives: `<!-- journal: "…" "…" -->`. The blocks
+    /// below it, up to the next heading, are one.
+    pub(crate) journal: Option<Vec<String>>,
 }
 
 impl Shown {
@@ -53,7 +56,13 @@ impl Shown {
 pub(crate) fn commands(name: &str, text: &str) -> Vec<Shown> {
     let (blocks, prose) = blocks(text);
     let mut found = Vec::new();
-    for (number, block) in blocks.iter().enumerate() {
+    let (mut journal, mut number) = (None, 0);
+    for (at, block) in blocks.iter().enumerate() {
+        let own = own_journal(text, block.first().map_or(0, |(line, _)| *line));
+        if own.is_none() || own != journal {
+            number = at;
+        }
+        journal = own;
         let transcript = block.iter().any(|(_, line)| line.starts_with("$ "));
         let mut lines = block.iter().peekable();
         while let Some((at, line)) = lines.next() {
@@ -81,6 +90,7 @@ pub(crate) fn commands(name: &str, text: &str) -> Vec<Shown> {
                 output: transcript.then(Vec::new),
                 last_line,
                 block: number,
+                journal: journal.clone(),
             });
         }
     }
@@ -95,12 +105,26 @@ pub(crate) fn commands(name: &str, text: &str) -> Vec<Shown> {
                 output: None,
                 last_line: at,
                 block: blocks.len() + number,
+                journal: None,
             });
         }
         at += part.matches('\n').count();
     }
     found.retain(|shown| !shown.words.is_empty());
     found
+}
+
+/// The entries that the nearest `<!-- journal: … -->` above line `at` gives, if no heading stands between.
+fn own_journal(text: &str, at: usize) -> Option<Vec<String>> {
+    let mut own = None;
+    for line in text.lines().take(at) {
+        if line.starts_with('#') {
+            own = None;
+        } else if let Some(entries) = line.strip_prefix("<!-- journal: ") {
+            own = Some(words(entries.trim_end_matches("-->")).0);
+        }
+    }
+    own
 }
 
 /// The code blocks, fenced or indented, each line with its number; and the rest, with an empty line for each of theirs.
@@ -152,6 +176,25 @@ fn words(line: &str) -> (Vec<String>, String) {
     }
     words.extend(word);
     (words, String::new())
+}
+
+#[test]
+fn a_comment_gives_the_blocks_below_it_a_journal_of_their_own() {
+    let text = "# One\n<!-- journal: \"by the lake\" \"at home\" -->\n\n    companion list\n\nand\n\n    companion tags\n\n\
+                # Two\n\n    companion list\n";
+    let seen: Vec<_> = commands("a.md", text)
+        .into_iter()
+        .map(|shown| (shown.words[1].clone(), shown.block, shown.journal))
+        .collect();
+    let own = Some(vec!["by the lake".to_owned(), "at home".to_owned()]);
+    assert_eq!(
+        seen,
+        [
+            ("list".to_owned(), 0, own.clone()),
+            ("tags".to_owned(), 0, own),
+            ("list".to_owned(), 2, None),
+        ]
+    );
 }
 
 #[test]
