@@ -20,6 +20,10 @@ static ONLY_PARSED: [(&str, &str); 9] = [
         "takes minutes; tests/model.rs has its own",
     ),
     ("model synth qwen2.5-", "writes gigabytes"),
+    (
+        "model tune --mine",
+        "one entry read otherwise is more than 5 of 100 in the fortnight's journal; tests/gate.rs has its own",
+    ),
     ("benchmark", "takes minutes"),
     ("profile", "measures the machine for a minute"),
     (

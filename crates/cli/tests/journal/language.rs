@@ -177,7 +177,14 @@ fn a_model_that_is_not_there_and_a_broken_prompt_file_are_told_with_the_way_out(
         told.contains("qwen is not installed") && told.contains("config set language.model"),
         "{told}"
     );
-    std::fs::create_dir_all(person.home().join("models/qwen")).unwrap();
+    let tiny = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../data/models/companion-tiny"
+    );
+    person.run(&["model", "import", tiny]).ok();
+    person
+        .run(&["config", "set", "language.model", "companion-tiny"])
+        .ok();
     std::fs::create_dir_all(person.home().join("prompts")).unwrap();
     std::fs::write(
         person.home().join("prompts/ask.toml"),

@@ -1,7 +1,7 @@
 //! `--since`: a length of time, or what a person calls a day.
 
 use jiff::civil::Date;
-use jiff::{Span, ToSpan as _, ZonedDateTime};
+use jiff::{Span, ZonedDateTime};
 
 use crate::exit::Failure;
 use crate::span;
@@ -35,16 +35,19 @@ fn length(text: &str) -> Option<Option<Span>> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let count = digits.parse::<i64>().ok().filter(|count| *count <= 100_000);
-    match unit {
-        'h' => Some(count.map(|hours| hours.hours())),
-        // Today counts: one day is today alone.
-        'd' => Some(count.map(|days| (days - 1).max(0).days())),
-        'w' => Some(count.map(|weeks| (7 * weeks - 1).max(0).days())),
-        'm' => Some(count.map(|months| months.months())),
-        'y' => Some(count.map(|years| years.years())),
+    let span = Span::new();
+    let count = digits.parse::<i64>().ok();
+    // Today counts: one day is today alone.
+    let days = |days: i64| span.try_days((days - 1).max(0));
+    Some(count.and_then(|count| match unit {
+        'h' => span.try_hours(count).ok(),
+        'd' => days(count).ok(),
+        'w' => days(count.checked_mul(7)?).ok(),
+        'm' => span.try_months(count).ok(),
+        'y' => span.try_years(count).ok(),
         _ => None,
-    }
+    }))
+    .filter(|_| matches!(unit, 'h' | 'd' | 'w' | 'm' | 'y'))
 }
 
 #[cfg(test)]
