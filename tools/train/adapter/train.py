@@ -2,7 +2,7 @@
 """Train the adapted encoder: low-rank additions, several heads, sentences read in context.
 
     python tools/train/adapter/train.py --model-dir DIR --data ../shared/data/labelled \\
-        --entries data/journal-train/train-*.jsonl [--epochs 5] [--out target/adapter.pt]
+        --entries data/journal-train/train-*.jsonl [--epochs 5] [--from FILE] [--out target/adapter.pt]
 
 Our entries are split by voice: the voices of fold 1 of ten are for choosing the epoch and for calibration, never trained on.
 Of the clear sets folds 0 and 1 of ten are never trained on. `model.py` says what is computed.
@@ -92,6 +92,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--entries", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--from", dest="start", type=pathlib.Path, help="what a run left: goes on from there, all epochs as the later half of a run")
     parser.add_argument("--first-layer", type=int, default=0)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--batch-tokens", type=int, default=2000)
@@ -113,12 +114,15 @@ def main():
     base = Base(str(args.model_dir / "model.safetensors"), args.first_layer)
     print(f"{len(train.rows)} rows, {sum(i.tokens for i in train.items)} tokens: {time.time() - began:.0f} s", flush=True)
 
-    adapter = Adapter(base.weights, args.first_layer, args.rank).in_bf16()
+    adapter = Adapter(base.weights, args.first_layer, args.rank)
+    if args.start:
+        adapter.load_state_dict(torch.load(args.start)["state"])
+    adapter.in_bf16()
     inside = [p for p in adapter.layers.parameters() if p.requires_grad]
     heads = [p for name, p in adapter.named_parameters() if not name.startswith("layers.")]
     print(f"{sum(p.numel() for p in inside)} parameters in the layers, {sum(p.numel() for p in heads)} in the heads", flush=True)
     optimizer = torch.optim.AdamW([{"params": inside}, {"params": heads, "lr": 3 * args.rate}], lr=args.rate, weight_decay=0.02, fused=True)
-    shares = [1.0 if 2 * (epoch + 1) <= args.epochs else LATE for epoch in range(args.epochs)]
+    shares = [1.0 if 2 * (epoch + 1) <= args.epochs and not args.start else LATE for epoch in range(args.epochs)]
     plans = [batches(train.items, epoch_order(train.rows, rng, share), args.batch_tokens) for share in shares]
     steps = sum(len(plan) for plan in plans)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [args.rate, 3 * args.rate], total_steps=steps, pct_start=0.08)
