@@ -8,10 +8,8 @@ use support::Sandbox;
 
 #[test]
 fn benchmark_gives_figures_with_what_they_are_about() {
+    // No model: the workflow that it would be measured with takes minutes by its plain way.
     let sandbox = Sandbox::new();
-    if !sandbox.with_models() {
-        return;
-    }
     let text = sandbox.ok(&[
         "benchmark",
         "--journal",
@@ -36,9 +34,8 @@ fn benchmark_gives_figures_with_what_they_are_about() {
     for name in ["open", "add", "list", "full_text", "vector", "hybrid"] {
         assert!(journal[name]["p50_ms"].as_f64().unwrap() > 0.0, "{name}");
     }
-    assert_eq!(
-        support::names(&sandbox.home()),
-        ["models"],
+    assert!(
+        !sandbox.home().join("vault.json").exists(),
         "the user's home got no journal"
     );
 }
