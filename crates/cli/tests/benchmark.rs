@@ -50,7 +50,6 @@ fn with_only_the_encoder_the_page_says_what_could_not_be_measured() {
     let text = sandbox.ok(&[
         "benchmark",
         "--encoder",
-        "--inference",
         "--batch",
         "--quick",
         "--runs",
@@ -67,19 +66,13 @@ fn with_only_the_encoder_the_page_says_what_could_not_be_measured() {
         text.lines()
             .any(|line| line.starts_with(what) && line.contains("not measured"))
     };
-    assert!(
-        says("batch: ") && says("inference of language models: "),
-        "{text}"
-    );
+    assert!(says("batch: "), "{text}");
 
     let html = std::fs::read_to_string(page).unwrap();
     for address in ["src=", "href=\"http", "url(http", "@import", "<script"] {
         assert!(!html.contains(address), "{address}");
     }
-    for plot in ["Latency distribution", "Roofline"] {
-        assert!(html.contains(plot), "{plot}");
-    }
-    assert!(html.matches("<svg").count() >= 2);
+    assert!(html.contains("</html>") && html.contains("not measured"));
 
     let saved = std::fs::read_to_string(sandbox.path("report.json")).unwrap();
     let report: Value = serde_json::from_str(&saved).unwrap();
@@ -92,12 +85,6 @@ fn with_only_the_encoder_the_page_says_what_could_not_be_measured() {
         (Some(2), 2)
     );
     assert!(short["p95_ms"].is_null() && short["p99_ms"].is_null());
-    let lengths = report["inference"][0]["lengths"].as_array().unwrap();
-    let words: Vec<u64> = lengths
-        .iter()
-        .map(|l| l["words"].as_u64().unwrap())
-        .collect();
-    assert_eq!(words, [50, 200, 500]);
 }
 
 #[test]
