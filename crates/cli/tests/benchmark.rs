@@ -41,6 +41,10 @@ fn benchmark_gives_figures_with_what_they_are_about() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "takes minutes without optimization: cargo test --release --test benchmark"
+)]
 fn with_only_the_encoder_the_page_says_what_could_not_be_measured() {
     let sandbox = Sandbox::new();
     if !sandbox.with_models() {
