@@ -62,7 +62,7 @@ pub use inference::{
     Spread, measure_inference,
 };
 pub use journal_suite::JournalFigures;
-pub use machine::{Machine, Memory, memory, resident_bytes};
+pub use machine::{Machine, Memory, memory};
 pub use options::{Options, Suite};
 pub use peers::{Contestant, PeerFigure, PeerFile};
 pub use profile::{

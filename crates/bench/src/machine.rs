@@ -53,11 +53,6 @@ pub fn memory() -> Option<Memory> {
     })
 }
 
-/// Memory that this process has now, mapped files included; `None` where the system does not tell.
-pub fn resident_bytes() -> Option<u64> {
-    field_bytes(&read("/proc/self/status"), "VmRSS:")
-}
-
 /// Bytes of the last level of cache, where the system tells.
 pub(crate) fn cache_bytes() -> Option<u64> {
     (0..8)

@@ -10,19 +10,9 @@ use serde::Serialize;
 /// Ticks a second in `/proc`: a constant of the interface for thirty years.
 const TICKS: f64 = 100.0;
 
-/// The most memory that this process had since its start, or since [`forget_peak`].
-pub(crate) fn peak_rss_bytes() -> Option<u64> {
-    status("VmHWM:")
-}
-
-/// Lets the peak start anew from what is used now; false where the system does not let it.
+/// Lets the peak of `metrics::process::peak` start anew from what is used now; false where the system does not let it.
 pub(crate) fn forget_peak() -> bool {
     fs::write("/proc/self/clear_refs", "5").is_ok()
-}
-
-fn status(field: &str) -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    kibibytes(status.lines().find_map(|line| line.strip_prefix(field))?)
 }
 
 fn kibibytes(text: &str) -> Option<u64> {
@@ -55,15 +45,6 @@ fn mapped_below(smaps: &str, folder: &str) -> u64 {
         }
     }
     sum
-}
-
-/// Bytes that this process had read from the disk itself, not from the page cache.
-pub(crate) fn disk_read_bytes() -> Option<u64> {
-    let io = fs::read_to_string("/proc/self/io").ok()?;
-    let line = io
-        .lines()
-        .find_map(|line| line.strip_prefix("read_bytes:"))?;
-    line.trim().parse().ok()
 }
 
 /// Asks the system to drop the pages of the files in `folder`; false where it cannot be asked.

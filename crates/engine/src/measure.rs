@@ -44,7 +44,7 @@ pub(crate) fn encoded(texts: usize, begun: Instant) {
     }
     metrics::record(Measure::EncoderBatch, texts as u64);
     metrics::add(Count::EncoderTexts, texts as u64);
-    metrics::add(Count::EncoderMicros, micros(took));
+    metrics::add_time(Count::EncoderMicros, took);
     process::sample();
 }
 
@@ -133,8 +133,4 @@ fn rate(measure: Measure, tokens: usize, took: Duration) {
     if tokens > 0 && seconds > 0.0 {
         metrics::record(measure, (tokens as f64 * 1e3 / seconds) as u64);
     }
-}
-
-fn micros(took: Duration) -> u64 {
-    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

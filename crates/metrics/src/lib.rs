@@ -49,4 +49,4 @@ pub use histogram::{Damaged, Histogram, STATED_ERROR, enough};
 pub use measure::{Measure, Unit};
 pub use measured::Measured;
 pub use prometheus::prometheus;
-pub use registry::{add, give_back, is_due, record, take, time};
+pub use registry::{add, add_time, give_back, is_due, record, take, time};

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use crate::registry::{add, micros, record, sample_memory, take};
+use crate::registry::{add, add_time, record, sample_memory, take};
 use crate::{Count, Measure, Measured, energy};
 
 /// What had been read and written, and what the processor had used, when it was last noted.
@@ -37,6 +37,14 @@ pub fn resident() -> Option<u64> {
 /// The most memory that was in use (RSS), in bytes.
 pub fn peak() -> Option<u64> {
     line(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+}
+
+/// The most memory that process `pid` had in use (RSS), in bytes.
+pub fn peak_of(pid: u32) -> Option<u64> {
+    line(
+        &fs::read_to_string(format!("/proc/{pid}/status")).ok()?,
+        "VmHWM:",
+    )
 }
 
 /// Memory in use with what is shared counted in parts (PSS), in bytes. Walks the page tables: a millisecond and more.
@@ -113,7 +121,7 @@ fn note() {
     }
     if let (Some(before), Some(after)) = (&last.energy, &energy) {
         add(Count::EnergyMicrojoules, after.since(before));
-        add(Count::EnergyMicros, micros(now - last.at));
+        add_time(Count::EnergyMicros, now - last.at);
     }
     if !last.counted {
         add(Count::Processes, 1);

@@ -41,6 +41,11 @@ pub fn add(count: Count, more: u64) {
     COUNTS[count as usize].fetch_add(more, Ordering::Relaxed);
 }
 
+/// Adds a time to a sum of microseconds.
+pub fn add_time(count: Count, took: Duration) {
+    add(count, micros(took));
+}
+
 /// Samples the memory of the process, unless that was done a moment ago. For whoever just did something large.
 pub(crate) fn sample_memory() {
     let now = micros(BEGUN.elapsed()).max(1);

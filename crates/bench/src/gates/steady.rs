@@ -241,7 +241,6 @@ fn peak_of(command: &mut Command, input: Vec<u8>) -> Result<Option<u64>> {
             let _ = stdin.write_all(&input); // a program that ended early is told of below
         }
     });
-    let status = format!("/proc/{}/status", child.id());
     let mut peak = None;
     let failed = |said: String| Error::Program {
         program: program.clone().into(),
@@ -250,7 +249,7 @@ fn peak_of(command: &mut Command, input: Vec<u8>) -> Result<Option<u64>> {
     };
     let ended = loop {
         // The kernel keeps the largest value, so that looking now and then misses only what came last.
-        peak = read_peak(&status).max(peak);
+        peak = metrics::process::peak_of(child.id()).max(peak);
         if let Some(ended) = child
             .try_wait()
             .map_err(|error| failed(error.to_string()))?
@@ -264,11 +263,4 @@ fn peak_of(command: &mut Command, input: Vec<u8>) -> Result<Option<u64>> {
         true => Ok(peak),
         false => Err(failed(ended.to_string())),
     }
-}
-
-fn read_peak(status: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(status).ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kibibytes)
 }

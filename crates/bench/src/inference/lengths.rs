@@ -81,7 +81,7 @@ fn one_length(model: &Model, words: usize, options: &Options) -> Result<LengthFi
     while patience.goes_on(runs.len(), begun) {
         runs.push(run(WARM_UP + runs.len())?);
     }
-    let peak_rss_bytes = system::peak_rss_bytes().filter(|_| knows_peak);
+    let peak_rss_bytes = metrics::process::peak().filter(|_| knows_peak);
     let first: Vec<f64> = runs.iter().map(|r| r.first_ms).collect();
     let between: Vec<f64> = runs.iter().flat_map(|r| r.between_ms.clone()).collect();
     let read: Vec<f64> = (runs.iter())

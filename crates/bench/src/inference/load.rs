@@ -1,6 +1,7 @@
 //! Opening a model: its file in the page cache (warm), and its file on the disk alone (cold).
 
 use engine::store::{ModelInfo, ModelStore};
+use metrics::process;
 use serde::Serialize;
 
 use super::{Model, lengths};
@@ -64,14 +65,14 @@ fn cold_load(
     if !system::evict(&store.path(&info.name)) {
         return Ok(None);
     }
-    let before = system::disk_read_bytes();
+    let before = process::disk();
     let (ms, ()) = once(|| {
         let model = Model::open(store, info, options)?;
         lengths::first_answer(&model)
     })?;
     let read = before
-        .zip(system::disk_read_bytes())
-        .map(|(before, after)| after - before);
+        .zip(process::disk())
+        .map(|(before, after)| after.read - before.read);
     Ok(read
         .filter(|read| *read as f64 >= COLD_SHARE * info.bytes as f64)
         .map(|read| (ms, read)))

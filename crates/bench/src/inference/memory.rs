@@ -2,10 +2,11 @@
 
 use engine::decoder::Work;
 use engine::store::{ModelInfo, ModelStore};
+use metrics::process;
 use serde::Serialize;
 
 use super::Model;
-use crate::{Options, Result, resident_bytes, system, texts, words};
+use crate::{Options, Result, system, texts, words};
 
 /// Words of the text.
 const WORDS: usize = 200;
@@ -33,7 +34,7 @@ pub(super) fn measure(
     info: &ModelInfo,
     options: &Options,
 ) -> Result<Option<MemoryFigures>> {
-    let before = resident_bytes();
+    let before = process::resident();
     let beside = match (info.kind.as_str(), store.get(&options.model)) {
         ("decoder", Ok(encoder)) if encoder.kind == "encoder" => {
             let model = Model::open(store, &encoder, options)?;
@@ -42,13 +43,13 @@ pub(super) fn measure(
         }
         _ => None,
     };
-    let with_encoder = resident_bytes();
+    let with_encoder = process::resident();
     let model = Model::open(store, info, options)?;
     let cache_bytes = read(&model)?;
     let parts = (
         before,
         with_encoder,
-        resident_bytes(),
+        process::resident(),
         system::mapped_bytes(&store.path(&info.name)),
     );
     drop(beside);

@@ -7,7 +7,6 @@ use engine::decoder::{Decoder, DecoderOptions, KvKind, Sequence, Work};
 use engine::store::ModelStore;
 use serde::Serialize;
 
-use crate::system::peak_rss_bytes;
 use crate::times::percentile;
 use crate::{COMMIT, Error, Machine, Result};
 
@@ -170,7 +169,7 @@ pub fn measure_inference(
         read_gb_s: Spread::of(&plain_reads),
         ttft_ms: Spread::of(&firsts),
         load_ms: Spread::of(&loads),
-        peak_rss_bytes: peak_rss_bytes(),
+        peak_rss_bytes: metrics::process::peak(),
         kernel: decoder.kernel_name(),
         threads: decoder.threads(),
         model: info.id(),

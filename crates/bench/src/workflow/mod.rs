@@ -123,7 +123,7 @@ impl Bench<'_> {
         };
         let knows_peak = system::forget_peak();
         one(true, 0)?; // warms up the page cache and the allocator
-        let peak = system::peak_rss_bytes().filter(|_| knows_peak);
+        let peak = metrics::process::peak().filter(|_| knows_peak);
         let (mut fast, mut plain): (Vec<[f64; N]>, Vec<[f64; N]>) = (Vec::new(), Vec::new());
         let begun = Clock::now();
         while patience.goes_on(fast.len(), begun) {

@@ -100,9 +100,9 @@ fn decoders(
 
 /// What `work` gives, and the bytes of memory that this process grew by.
 fn grown_by<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Option<u64>)> {
-    let before = bench::resident_bytes();
+    let before = metrics::process::resident();
     let made = work()?;
-    let after = bench::resident_bytes();
+    let after = metrics::process::resident();
     let grown = before
         .zip(after)
         .map(|(before, after)| after.saturating_sub(before));
