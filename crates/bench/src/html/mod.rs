@@ -2,6 +2,7 @@
 
 mod plot;
 mod plots;
+mod quality;
 mod tables;
 
 use std::fmt::Write as _;

@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use super::plot::escape;
-use super::plots;
-use crate::quantization::table::{rates, verdict};
+use super::{plots, quality};
 use crate::table::{ABSENT, number, size};
-use crate::{CacheFigures, ModelFigures, Report, Times, table};
+use crate::{ModelFigures, Report, Times, table};
 
 /// Every section; one whose suite did not run says so.
 pub(super) fn sections(report: &Report, html: &mut String) {
@@ -14,8 +13,8 @@ pub(super) fn sections(report: &Report, html: &mut String) {
     loading(report, html);
     roofline(report, html);
     batch(report, html);
-    cache(report, html);
-    bits(report, html);
+    quality::cache(report, html);
+    quality::bits(report, html);
     workflow(report, html);
     journal(report, html);
     comparison(report, html);
@@ -59,7 +58,7 @@ pub(super) fn percentile(value: Option<f64>) -> String {
     value.map_or_else(|| "n too small".to_owned(), number)
 }
 
-fn bytes(value: Option<u64>) -> String {
+pub(super) fn bytes(value: Option<u64>) -> String {
     value.map_or_else(|| ABSENT.to_owned(), size)
 }
 
@@ -290,141 +289,6 @@ fn batch(report: &Report, html: &mut String) {
         &rows,
         html,
     );
-}
-
-fn cache(report: &Report, html: &mut String) {
-    section(
-        "Cache",
-        "The semantic cache: what it serves of paraphrases, and of texts that only look alike, where every hit is wrong.",
-        html,
-    );
-    let Some(figures) = &report.cache else {
-        return absent(html);
-    };
-    plots_of(
-        &[figure(
-            "Cache trade-off, an author that nothing was chosen on",
-            &plots::trade_off(figures),
-        )],
-        html,
-    );
-    table_of(
-        &[
-            "pairs",
-            "cache",
-            "paraphrases served",
-            "look-alikes",
-            "false hits",
-            "95 % bounds",
-        ],
-        &set_rows(figures),
-        html,
-    );
-    let mut times = Vec::new();
-    for size in &figures.latencies.sizes {
-        times.push((
-            format!("other words, {} entries", size.entries),
-            Some(&size.semantic_look),
-        ));
-        times.push((
-            format!("same words, {} entries", size.entries),
-            Some(&size.exact_hit),
-        ));
-    }
-    times_table(&times, html);
-}
-
-fn set_rows(figures: &CacheFigures) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    for set in &figures.sets {
-        for rates in set.figures.iter().flatten() {
-            rows.push(vec![
-                set.name.clone(),
-                rates.cache.to_owned(),
-                format!("{} of {}", rates.served, rates.paraphrases),
-                rates.look_alikes.to_string(),
-                rates.false_hits.to_string(),
-                format!(
-                    "{:.2} to {:.2} %",
-                    100.0 * rates.false_hits_lower,
-                    100.0 * rates.false_hits_upper
-                ),
-            ]);
-        }
-        if set.figures.is_none() {
-            rows.push(vec![set.name.clone(), ABSENT.to_owned()]);
-        }
-    }
-    rows
-}
-
-fn bits(report: &Report, html: &mut String) {
-    section(
-        "Accuracy by bits",
-        "What fewer bits a weight cost in accuracy, and what they save. Bars and brackets are 95 % intervals.",
-        html,
-    );
-    let Some(all) = report.quantization.as_ref().filter(|all| !all.is_empty()) else {
-        return absent(html);
-    };
-    let drawn: Vec<String> = (all.iter())
-        .map(|f| {
-            figure(
-                &format!("Accuracy by bits, {}: {}", f.model, f.accuracy_of),
-                &plots::bits(f),
-            )
-        })
-        .collect();
-    plots_of(&drawn, html);
-    for figures in all {
-        let _ = writeln!(
-            html,
-            "<h3>{}</h3><p class=\"about\">{} over {} texts; latency of {}</p>",
-            escape(&figures.model),
-            figures.accuracy_of,
-            figures.texts,
-            figures.latency_of
-        );
-        let rows: Vec<Vec<String>> = figures.widths.iter().map(bits_row).collect();
-        table_of(
-            &[
-                "",
-                "bits",
-                "on disk",
-                "in memory",
-                "p50, ms",
-                "of the floats' time",
-                "rates",
-                "accuracy",
-                "latency",
-                "memory",
-            ],
-            &rows,
-            html,
-        );
-    }
-}
-
-fn bits_row(width: &crate::Width) -> Vec<String> {
-    let rates: Vec<String> = (rates(width))
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    let mut row = vec![
-        width.name.clone(),
-        format!("{:.2}", width.bits),
-        size(width.bytes),
-        bytes(width.memory_bytes),
-        number(width.latency.p50_ms),
-        width.latency_ratio.text(),
-        rates.join("; "),
-    ];
-    row.extend(
-        width
-            .checks
-            .iter()
-            .map(|c| format!("{}: {}", verdict(c.passed), c.measured)),
-    );
-    row
 }
 
 fn workflow(report: &Report, html: &mut String) {
