@@ -7,6 +7,7 @@ use jiff::ZonedDateTime;
 use journal::{Filter, Journal};
 use serde::Serialize;
 
+use super::stats::judged;
 use crate::analysis;
 use crate::commands::ask::Asked;
 use crate::context::Context;
@@ -85,21 +86,9 @@ pub(super) fn run(
             ),
         ))?;
     }
-    let audit = report.audit;
-    out.line(row(
-        "false hits",
-        match audit.judged {
-            0 => "nobody judged any yet".to_owned(),
-            n => format!(
-                "{} of {n} judged; {:.2} to {:.2} % with 95 % certainty each side",
-                audit.wrong,
-                100.0 * audit.lower,
-                100.0 * audit.upper
-            ),
-        },
-    ))?;
-    let state = if tier.on { "on" } else { "off" };
-    out.line(row("semantic tier", format!("{state}: {}", tier.because)))?;
+    for (name, value) in judged(&tier) {
+        out.line(row(name, value))?;
+    }
     Ok(Exit::Success)
 }
 

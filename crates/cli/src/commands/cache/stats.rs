@@ -80,23 +80,26 @@ pub(super) fn run(context: &Context, cache: &SemanticCache) -> anyhow::Result<()
         .saved_s
         .map_or("not measured".to_owned(), |s| format!("{s:.1} s"));
     out.line(row("saved", saved))?;
-    let audit = c.audit;
-    out.line(row(
-        "false hits",
-        match audit.judged {
-            0 => "nobody judged any yet".to_owned(),
-            n => format!(
-                "{} of {n} judged; {:.2} to {:.2} % with 95 % certainty each side",
-                audit.wrong,
-                100.0 * audit.lower,
-                100.0 * audit.upper
-            ),
-        },
-    ))?;
-    let tier = if stats.tier.on { "on" } else { "off" };
-    out.line(row(
-        "semantic tier",
-        format!("{tier}: {}", stats.tier.because),
-    ))?;
+    for (name, value) in judged(&stats.tier) {
+        out.line(row(name, value))?;
+    }
     Ok(())
+}
+
+/// What verdicts say, and what the semantic tier does about it: rows of a table.
+pub(super) fn judged(tier: &TierState) -> [(&'static str, String); 2] {
+    let said = match tier.audit.judged {
+        0 => "nobody judged any yet".to_owned(),
+        n => format!(
+            "{} of {n} judged; {:.2} to {:.2} % with 95 % certainty each side",
+            tier.audit.wrong,
+            100.0 * tier.audit.lower,
+            100.0 * tier.audit.upper
+        ),
+    };
+    let state = if tier.on { "on" } else { "off" };
+    [
+        ("false hits", said),
+        ("semantic tier", format!("{state}: {}", tier.because)),
+    ]
 }
