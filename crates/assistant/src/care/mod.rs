@@ -42,11 +42,13 @@ pub fn speaks_of_danger(text: &str, read: Option<(&Classifier, &Analysed)>) -> b
         .iter()
         .map(|(sentence, _)| rules::strength(sentence).is_some())
         .collect();
-    (0..sentences.len().saturating_sub(RUN - 1).max(1)).any(|at| {
-        let end = sentences.len().min(at + RUN);
-        let score = classifier.score(&sentences[at..end]);
-        at < end && classifier.notices(score, phrase[at..end].contains(&true))
-    })
+    let run = RUN.min(sentences.len()).max(1);
+    sentences
+        .windows(run)
+        .zip(phrase.windows(run))
+        .any(|(sentences, phrase)| {
+            classifier.notices(classifier.score(sentences), phrase.contains(&true))
+        })
 }
 
 #[cfg(test)]

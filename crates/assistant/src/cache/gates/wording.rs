@@ -29,6 +29,10 @@ const ADVICE: &[&str] = &[
 const PLACE: usize = 3;
 
 pub(super) fn look(a: &Text, b: &Text) -> Verdict {
+    // "A prompt about work", "a question about work": the place is one that says nothing in a wish.
+    if super::wish::is_same(a, b) {
+        return Verdict::Pass;
+    }
     let (in_a, in_b) = (weighed(a), weighed(b));
     let both = in_a.iter().zip(&in_b);
     let before = both.take_while(|(x, y)| means(x) == means(y)).count();
@@ -39,10 +43,6 @@ pub(super) fn look(a: &Text, b: &Text) -> Verdict {
         .take_while(|(x, y)| means(x) == means(y))
         .count();
     let same = before + after;
-    // "A prompt about work", "a question about work": the place is one that says nothing in a wish.
-    if super::wish::is_same(a, b) {
-        return Verdict::Pass;
-    }
     if same < 2 || 2 * same < in_a.len().max(in_b.len()) {
         return Verdict::Pass;
     }

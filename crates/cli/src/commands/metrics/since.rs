@@ -35,19 +35,17 @@ fn length(text: &str) -> Option<Option<Span>> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let span = Span::new();
     let count = digits.parse::<i64>().ok();
     // Today counts: one day is today alone.
-    let days = |days: i64| span.try_days((days - 1).max(0));
-    Some(count.and_then(|count| match unit {
-        'h' => span.try_hours(count).ok(),
-        'd' => days(count).ok(),
-        'w' => days(count.checked_mul(7)?).ok(),
-        'm' => span.try_months(count).ok(),
-        'y' => span.try_years(count).ok(),
-        _ => None,
-    }))
-    .filter(|_| matches!(unit, 'h' | 'd' | 'w' | 'm' | 'y'))
+    let days = |days: i64| Span::new().try_days((days - 1).max(0)).ok();
+    Some(match unit {
+        'h' => count.and_then(|hours| Span::new().try_hours(hours).ok()),
+        'd' => count.and_then(days),
+        'w' => count.and_then(|weeks| days(weeks.checked_mul(7)?)),
+        'm' => count.and_then(|months| Span::new().try_months(months).ok()),
+        'y' => count.and_then(|years| Span::new().try_years(years).ok()),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
