@@ -160,11 +160,12 @@ fn analysis_memory(options: &GateOptions) -> Result<Limit> {
     command
         .args(["analyze", "--jsonl", "-"])
         .env("COMPANION_HOME", home.path());
-    let models = home.path().join("models");
-    std::os::unix::fs::symlink(&options.models_dir, &models).map_err(|source| Error::Io {
-        path: models,
+    let io = |source| Error::Io {
+        path: options.models_dir.clone(),
         source,
-    })?;
+    };
+    let models = std::fs::canonicalize(&options.models_dir).map_err(io)?;
+    std::os::unix::fs::symlink(models, home.path().join("models")).map_err(io)?;
     let peak = peak_of(&mut command, line.repeat(ANALYSED).into_bytes())?;
     Ok(bytes(
         "memory of analysing 400 entries",
