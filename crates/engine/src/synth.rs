@@ -13,6 +13,7 @@ use kernels::{PANEL, QShape, f32_to_f16};
 use crate::generate::SplitMix64;
 use crate::model::qwen2::{Config, FORMAT};
 use crate::pool::{self, Pool};
+use crate::quant::decoder::{EMBEDDINGS, GROUP, HEAD, Place, Target, What, group_of};
 use crate::store::{ModelInfo, ModelStore, SYNTHETIC, WEIGHTS};
 use crate::weights::{Dtype, PlannedTensor, StreamWriter};
 use crate::{Error, Result};
@@ -25,9 +26,9 @@ pub const SHAPES: [&str; 4] = ["qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b", "qw
 pub enum SynthQuant {
     /// Floats.
     F32,
-    /// 8 bits in groups of 64.
+    /// 8 bits, in the groups that quantizing gives them.
     Int8,
-    /// 4 bits in groups of 64.
+    /// 4 bits, in the groups that quantizing gives them.
     Int4,
 }
 
@@ -41,9 +42,6 @@ impl SynthQuant {
         }
     }
 }
-
-/// Inputs that share a scale.
-const GROUP: usize = 64;
 
 /// Channels of the residual stream that are larger than the others.
 const OUTLIERS: usize = 6;
@@ -150,14 +148,14 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
     let heads = config.num_attention_heads * config.head_dim;
     let kv = config.num_key_value_heads * config.head_dim;
     let mut parts = Vec::new();
-    let bits = match quant {
+    let form = match quant {
         SynthQuant::F32 => None,
-        SynthQuant::Int8 => Some(8),
-        SynthQuant::Int4 => Some(4),
+        SynthQuant::Int8 => Some((8, Target::Int8)),
+        SynthQuant::Int4 => Some((4, Target::Int4)),
     };
-    let matrix = |parts: &mut Vec<Part>, name: &str, n: usize, k: usize| {
+    let matrix = |parts: &mut Vec<Part>, what: What, name: &str, n: usize, k: usize| {
         let deviation = 1.0 / (k as f32).sqrt();
-        let Some(bits) = bits else {
+        let Some((bits, target)) = form else {
             parts.push(Part {
                 name: format!("{name}.weight"),
                 shape: vec![n, k],
@@ -168,7 +166,7 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
         let shape = QShape {
             n,
             k,
-            group: GROUP,
+            group: group_of(what, target, config),
             bits,
         };
         let step = 32 / bits as usize;
@@ -188,34 +186,42 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
         shape: vec![n],
         kind,
     };
-    matrix(&mut parts, "model.embed_tokens", config.vocab_size, h);
+    let table = config.vocab_size;
+    matrix(&mut parts, What::Embeddings, EMBEDDINGS, table, h);
     for l in 0..config.num_hidden_layers {
         let at = |part: &str| format!("model.layers.{l}.{part}");
+        let place = |place| What::Layer(l, place);
         parts.push(float(at("input_layernorm.weight"), h, Kind::Norm));
         if quant == SynthQuant::F32 {
             for (part, n) in [("q", heads), ("k", kv), ("v", kv)] {
                 let name = at(&format!("self_attn.{part}_proj"));
-                matrix(&mut parts, &name, n, h);
+                matrix(&mut parts, place(Place::Qkv), &name, n, h);
                 parts.push(float(format!("{name}.bias"), n, Kind::Floats(1.0)));
             }
         } else {
-            matrix(&mut parts, &at("self_attn.qkv_proj"), heads + 2 * kv, h);
+            let name = at("self_attn.qkv_proj");
+            matrix(&mut parts, place(Place::Qkv), &name, heads + 2 * kv, h);
             let name = at("self_attn.qkv_proj.bias");
             parts.push(float(name, heads + 2 * kv, Kind::Floats(1.0)));
         }
-        matrix(&mut parts, &at("self_attn.o_proj"), h, heads);
+        let name = at("self_attn.o_proj");
+        matrix(&mut parts, place(Place::Output), &name, h, heads);
         parts.push(float(at("post_attention_layernorm.weight"), h, Kind::Norm));
         if quant == SynthQuant::F32 {
-            matrix(&mut parts, &at("mlp.gate_proj"), inner, h);
-            matrix(&mut parts, &at("mlp.up_proj"), inner, h);
+            for part in ["gate", "up"] {
+                let name = at(&format!("mlp.{part}_proj"));
+                matrix(&mut parts, place(Place::GateUp), &name, inner, h);
+            }
         } else {
-            matrix(&mut parts, &at("mlp.gate_up_proj"), 2 * inner, h);
+            let name = at("mlp.gate_up_proj");
+            matrix(&mut parts, place(Place::GateUp), &name, 2 * inner, h);
         }
-        matrix(&mut parts, &at("mlp.down_proj"), h, inner);
+        let name = at("mlp.down_proj");
+        matrix(&mut parts, place(Place::Down), &name, h, inner);
     }
     parts.push(float("model.norm.weight".into(), h, Kind::Norm));
     if !config.tie_word_embeddings {
-        matrix(&mut parts, "lm_head", config.vocab_size, h);
+        matrix(&mut parts, What::Head, HEAD, table, h);
     }
     parts
 }

@@ -66,7 +66,7 @@ fn quantized_decoders_give_the_same_bits_on_every_machine_and_in_any_company() {
         let name = format!("tiny-{}", to.name());
         let options = DecoderQuant {
             to,
-            group: 64,
+            group: None,
             budget_bytes: None,
         };
         quantize_decoder(

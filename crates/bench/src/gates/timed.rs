@@ -276,7 +276,7 @@ fn tiny(from: &Path, dir: &Path) -> Result<(Decoder, Decoder)> {
     store.import(from, Some("tiny"))?;
     let quant = DecoderQuant {
         to: Target::Int8,
-        group: 64,
+        group: None,
         budget_bytes: None,
     };
     let plain = ["A plain day. The bus was late and the soup was good.".to_owned()];

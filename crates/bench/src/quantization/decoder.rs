@@ -15,8 +15,6 @@ use crate::{Error, Options, Result, Times, texts};
 
 /// Weights of a model that is quantized for a measurement; more would take minutes.
 const SMALL: u64 = 50_000_000;
-/// Weights that share a scale: what `companion model quantize` takes where nobody says.
-const GROUP: usize = 64;
 /// Tokens of a text that are read.
 const TOKENS: usize = 256;
 /// Tokens that are written for the latency.
@@ -61,7 +59,7 @@ fn one(
         on_step(&format!("quantization: {} to {}", info.name, to.name()));
         let quant = DecoderQuant {
             to,
-            group: GROUP,
+            group: None,
             budget_bytes: None,
         };
         let name = format!("{}-{}", info.name, to.name());

@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// The name of the new model [default: NAME-int8, -int4 or -mixed]
     #[arg(long = "as", value_name = "NEW_NAME")]
     new_name: Option<String>,
-    /// Weights under one scale, 32, 64 or 128: fewer are more exact and larger [default: 64]
+    /// Weights under one scale, 32, 64 or 128: fewer are more exact and larger [default: 64, and 32 where most is lost]
     #[arg(long, value_name = "N", value_parser = group)]
     group: Option<usize>,
     /// Size that a mixed weight file may have, such as 900MB or 1GB [default: 4.88 bits a weight]
@@ -192,7 +192,7 @@ fn make_decoder(
     }
     let options = DecoderQuant {
         to: args.to.of_decoder(),
-        group: args.group.unwrap_or(64),
+        group: args.group,
         budget_bytes: args.budget,
     };
     let texts = args.calibrate.as_deref().map(read_texts).transpose()?;

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 
 use kernels::{Kernels, QShape};
 
-use super::{DecoderQuant, Hands, MatrixReport, write_quantized};
+use super::{DecoderQuant, Hands, MatrixReport, plan, write_quantized};
 use crate::model::qwen2::{Config, FORMAT};
 use crate::pool::{self, Pool, Team};
 use crate::store::{COMPILED_TOKENIZER, ModelInfo, ModelStore, QUANTIZED_FROM, WEIGHTS};
@@ -60,10 +60,10 @@ pub fn quantize_decoder(
             info.quant, info.kind
         )));
     }
-    QShape::new(1, 1, options.group, 8).map_err(|_| {
+    let group = options.group.unwrap_or(plan::GROUP);
+    QShape::new(1, 1, group, 8).map_err(|_| {
         Error::Unsupported(format!(
-            "groups of {} inputs; a group has 32, 64 or 128",
-            options.group
+            "groups of {group} inputs; a group has 32, 64 or 128"
         ))
     })?;
     let folder = store.path(from);
@@ -82,7 +82,7 @@ pub fn quantize_decoder(
     let metadata = BTreeMap::from([
         ("companion.quant".to_owned(), options.to.name().to_owned()),
         ("companion.format".to_owned(), FORMAT.to_owned()),
-        ("companion.group".to_owned(), options.group.to_string()),
+        ("companion.group".to_owned(), group.to_string()),
         (
             "companion.config".to_owned(),
             serde_json::to_string(&config).map_err(|e| Error::manifest(&path, e.to_string()))?,

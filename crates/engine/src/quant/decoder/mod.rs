@@ -21,6 +21,8 @@ mod write;
 use kernels::Kernels;
 
 pub use install::{DecoderReport, calibration_entries, quantize_decoder};
+pub(crate) use pass::Place;
+pub(crate) use plan::{EMBEDDINGS, GROUP, HEAD, What, group_of};
 pub(crate) use write::write_quantized;
 
 use crate::pool::Team;
@@ -30,8 +32,8 @@ use crate::pool::Team;
 pub struct DecoderQuant {
     /// The type of the new weights.
     pub to: Target,
-    /// Inputs that share a scale: 32, 64 or 128.
-    pub group: usize,
+    /// Inputs that share a scale, 32, 64 or 128, in every matrix; `None`: 64, and 32 where more than that is lost.
+    pub group: Option<usize>,
     /// Bytes that a `mixed` weight file may have; `None`: [`MIXED_BITS`] a weight.
     pub budget_bytes: Option<u64>,
 }
@@ -58,12 +60,13 @@ impl Target {
     }
 }
 
-/// Bits that `mixed` has for a weight, all of the file counted: 0.94 GB for 1.54 billion weights.
+/// Bits that `mixed` has for a weight: 0.94 GB for 1.54 billion weights.
 pub const MIXED_BITS: f64 = 4.88;
 
-/// Bytes that a `mixed` weight file of a network of these sizes may have where nobody gives a budget.
+/// Bytes that a `mixed` weight file of a network of these sizes may have where nobody gives a budget: what is not
+/// quantized comes on top, which is nothing beside the weights of a large network, and not of a small one.
 pub fn mixed_bytes(config: &crate::model::qwen2::Config) -> u64 {
-    (config.parameters() as f64 * MIXED_BITS / 8.0) as u64
+    (config.parameters() as f64 * MIXED_BITS / 8.0) as u64 + worth::floats(config)
 }
 
 /// How far a matrix is from the original.

@@ -130,7 +130,7 @@ fn apart(folder: &Path, name: &str) -> f64 {
 
 const OPTIONS: DecoderQuant = DecoderQuant {
     to: Target::Int8,
-    group: 64,
+    group: None,
     budget_bytes: None,
 };
 
@@ -167,11 +167,13 @@ fn quantized_models_open_and_say_nearly_the_same() {
         let (_, config) = open(name);
         let texts = texts(name, config.vocab_size);
         for (to, group, most) in [
-            (Target::Int8, 32, 0.03),
-            (Target::Int8, 64, 0.03),
-            (Target::Int8, 128, 0.04),
-            (Target::Int4, 32, 0.35),
-            (Target::Int4, 64, 0.4),
+            (Target::Int8, Some(32), 0.03),
+            (Target::Int8, Some(64), 0.03),
+            (Target::Int8, Some(128), 0.04),
+            (Target::Int8, None, 0.03),
+            (Target::Int4, Some(32), 0.35),
+            (Target::Int4, Some(64), 0.4),
+            (Target::Int4, None, 0.4),
         ] {
             let options = DecoderQuant {
                 to,
@@ -180,7 +182,7 @@ fn quantized_models_open_and_say_nearly_the_same() {
             };
             let (folder, reports) = quantize(name, &options, &texts);
             let apart = apart(folder.path(), name);
-            assert!(apart < most, "{name} {to:?} {group}: {apart}");
+            assert!(apart < most, "{name} {to:?} {group:?}: {apart}");
             let tables = if config.tie_word_embeddings { 1 } else { 2 };
             assert_eq!(reports.len(), 4 * config.num_hidden_layers + tables);
             let bytes: u64 = reports.iter().map(|report| report.bytes).sum();
