@@ -33,7 +33,7 @@ pub struct CacheFigures {
     pub model: String,
     /// The judge; none where it does not fit the encoder.
     pub judge: Option<String>,
-    /// Labelled pairs: of other people where `--data` was given, and those of the author that nothing was chosen on.
+    /// Labelled pairs: of other people where `--data` was given, and those of the author that nothing was trained on.
     pub sets: Vec<SetFigures>,
     /// The trade-off on that author's pairs: share of paraphrases served, and of look-alikes, by threshold.
     pub curve: Vec<TradeOff>,

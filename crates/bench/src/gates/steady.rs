@@ -119,7 +119,7 @@ fn loss(path: &Path, encoder: Encoder, exact: Encoder) -> Result<Limit> {
     })
 }
 
-/// The cache on the simulated use, and on the pairs of the author that nothing was chosen on.
+/// The cache on the simulated use, and on the pairs of the author that nothing was trained on.
 fn served(encoder: &Encoder) -> Result<Vec<Limit>> {
     let (prompts, workload, rates) = cache::steady(encoder)?;
     let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
