@@ -92,6 +92,23 @@ fn a_summary_quotes_its_entries_and_is_honest_about_few() {
 }
 
 #[test]
+fn one_of_a_thing_is_not_told_as_many() {
+    let person = Person::with(&["Snow."]);
+    let text = person.run(&["summary"]).ok();
+    assert_eq!(
+        text.lines().next(),
+        Some("Week of 12 March to 18 March 2131  1 entry, 1 word")
+    );
+    let kept = person.run(&["cache", "stats"]).ok();
+    assert!(kept.contains("1 of 100 answers, "), "{kept}");
+    person
+        .run(&["config", "set", "cache.max_entries", "1"])
+        .ok();
+    let kept = person.run(&["cache", "stats"]).ok();
+    assert!(kept.contains("1 of 1 answer, "), "{kept}");
+}
+
+#[test]
 fn trends_of_few_entries_draw_no_conclusions() {
     let person = Person::with(&["one sleep:7", "two sleep:8"]);
     let text = person.run(&["trends"]).ok();
