@@ -121,6 +121,29 @@ fn trends_of_few_entries_draw_no_conclusions() {
 }
 
 #[test]
+fn trends_with_a_limit_are_those_of_the_latest_entries() {
+    let person = Person::with(&[
+        "yesterday: two sleep:6",
+        "monday: one sleep:5",
+        "three sleep:7",
+    ]);
+    let trends = person.run(&["trends", "--limit", "2", "--json"]).json();
+    assert_eq!(trends["entries"], 2);
+    let sleep = &trends["fields"][0];
+    assert_eq!(
+        (sleep["n"].as_u64(), sleep["min"].as_f64()),
+        (Some(2), Some(6.0))
+    );
+    let text = person
+        .run(&["trends", "-n", "1", "--on", "march 2131"])
+        .ok();
+    assert!(
+        text.contains("1 entry") && text.contains("7 to 7"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_span_the_wrong_way_round_is_refused() {
     let person = Person::with(&["one"]);
     assert_eq!(
