@@ -15,6 +15,10 @@ pub(crate) const NO_MODEL: &str =
 /// A list without rows.
 pub(crate) const NOTHING_FOUND: &str = "nothing found";
 
+/// Where a command answers without a journal.
+pub(crate) const NO_JOURNAL_YET: &str =
+    "there is no journal yet; `companion write` or `companion new \"…\"` begins one";
+
 /// A journal without entries.
 pub(crate) const EMPTY_JOURNAL: &str =
     "the journal is empty; write a first entry with `companion new \"…\"`";

@@ -63,11 +63,59 @@ fn filters_narrow_a_search() {
 
 #[test]
 fn a_prompt_is_asked_without_a_model_and_does_not_come_twice() {
-    let person = Person::new();
+    let person = Person::with(&["A walk."]);
     let first = person.run(&["prompt", "--json"]).json();
     let second = person.run(&["prompt", "--json"]).json();
     assert!(first["text"].as_str().unwrap().len() > 10);
     assert_ne!(first["id"], second["id"]);
+}
+
+#[test]
+fn a_prompt_makes_no_journal() {
+    const NONE: &str =
+        "there is no journal yet; `companion write` or `companion new \"…\"` begins one\n";
+    let person = Person::new();
+    let run = person.run(&["prompt", "--json"]);
+    assert_eq!(run.stderr, NONE);
+    let first = run.json();
+    assert!(first["text"].as_str().unwrap().len() > 10);
+    let again = person.run(&["prompt", "--json"]).json();
+    assert_eq!(
+        first["id"], again["id"],
+        "nobody remembers that it was asked"
+    );
+    let other = person.run(&["prompt", "--another", "1", "--json"]).json();
+    assert_ne!(first["id"], other["id"]);
+    person.run(&["prompt", "ask me about my brother"]).ok();
+    let on = person.pipe(
+        &["prompt", "--continue"],
+        "The kitchen smelled of smoke and",
+    );
+    assert_eq!((on.code, on.stderr.as_str()), (0, NONE));
+    assert_eq!(person.run(&["metrics"]).stderr, NONE);
+    assert!(!person.home().exists());
+}
+
+#[test]
+fn what_reads_a_journal_says_that_there_is_none_and_makes_none() {
+    let person = Person::new();
+    for args in [
+        &["list"][..],
+        &["search", "lake"],
+        &["show", "1"],
+        &["trends"],
+        &["summary"],
+        &["tags"],
+        &["ask", "when?"],
+        &["cache", "stats"],
+    ] {
+        let said = person.run(args).fails(3);
+        assert!(
+            said.contains("no journal in ") && said.contains("companion new"),
+            "{args:?}: {said}"
+        );
+    }
+    assert!(!person.home().exists());
 }
 
 #[test]
