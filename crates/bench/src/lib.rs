@@ -63,7 +63,7 @@ pub use inference::{
 };
 pub use journal_suite::JournalFigures;
 pub use machine::{Machine, Memory, memory};
-pub use options::{Options, Suite};
+pub use options::{Kinds, Options, Suite};
 pub use peers::{Contestant, PeerFigure, PeerFile};
 pub use profile::{
     Bits, Disk, Hardware, Prediction, Profile, ProfileOptions, Recommendation, ThreadRate,

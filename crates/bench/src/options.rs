@@ -48,6 +48,17 @@ impl Suite {
     }
 }
 
+/// Which models are measured, where a suite is about both kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// All that are installed.
+    Both,
+    /// The encoder alone: it was asked for by name.
+    Encoder,
+    /// Language models alone: one was asked for by name.
+    Decoders,
+}
+
 /// What to measure, and with what.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -67,8 +78,8 @@ pub struct Options {
     pub model: String,
     /// Language models, names in that folder.
     pub decoders: Vec<String>,
-    /// Whether the encoder is left out where models are measured: another was asked for.
-    pub decoders_only: bool,
+    /// Which of the two kinds are measured.
+    pub kinds: Kinds,
     /// Threads of the models; `None`: what the program would take.
     pub threads: Option<usize>,
     /// Entries in the journal that is measured.
@@ -88,7 +99,7 @@ impl Options {
 
     /// The models of the inference suite: the encoder, then language models.
     pub(crate) fn models(&self) -> impl Iterator<Item = &String> {
-        let encoder = (!self.decoders_only).then_some(&self.model);
+        let encoder = (self.kinds != Kinds::Decoders).then_some(&self.model);
         encoder.into_iter().chain(&self.decoders)
     }
 }

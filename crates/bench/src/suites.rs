@@ -3,8 +3,9 @@
 use engine::store::ModelStore;
 
 use crate::{
-    BatchFigures, BatchOptions, Options, Report, Result, RooflineFigures, Suite, batch, cache,
-    encoder, inference, journal_suite, peers, quantization, roofline, sample, startup, workflow,
+    BatchFigures, BatchOptions, Kinds, Options, Report, Result, RooflineFigures, Suite, batch,
+    cache, encoder, inference, journal_suite, peers, quantization, roofline, sample, startup,
+    workflow,
 };
 
 /// Measures; `on_step` hears what is being done now, its suite first: `encoder: opening`.
@@ -43,15 +44,22 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
                 let limits = roofline::limits(options)?;
                 report.roofline = Some(RooflineFigures::new(limits, &models, &report.peers));
                 report.inference = Some(models);
-                if let Some(reason) = missing.encoder.clone().filter(|_| !options.decoders_only) {
-                    report
-                        .not_measured
-                        .insert("inference of the encoder", reason);
-                }
-                if let Some(reason) = missing.decoder(options) {
-                    report
-                        .not_measured
-                        .insert("inference of language models", reason);
+                // What a name left out is not missing.
+                for (what, reason, left_out) in [
+                    (
+                        "inference of the encoder",
+                        &missing.encoder,
+                        Kinds::Decoders,
+                    ),
+                    (
+                        "inference of language models",
+                        &missing.decoder,
+                        Kinds::Encoder,
+                    ),
+                ] {
+                    if let Some(reason) = reason.clone().filter(|_| options.kinds != left_out) {
+                        report.not_measured.insert(what, reason);
+                    }
                 }
             }
             Suite::Encoder => report.encoder = Some(encoder::measure(options, on_step)?),
@@ -138,18 +146,25 @@ fn batches(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Vec<Batch
     options.decoders.iter().map(one).collect()
 }
 
-/// What is not installed.
+/// Why a kind of models cannot be measured, where it cannot.
 struct Missing {
     encoder: Option<String>,
-    decoders: bool,
+    decoder: Option<String>,
 }
 
 impl Missing {
     fn look(options: &Options) -> Missing {
         let store = ModelStore::new(options.models_dir.clone());
+        let no_decoder = || match options.kinds {
+            Kinds::Encoder => format!(
+                "{} is an encoder, and this is about language models",
+                options.model
+            ),
+            Kinds::Both | Kinds::Decoders => NO_DECODER.to_owned(),
+        };
         Missing {
             encoder: store.get(&options.model).err().map(|e| e.to_string()),
-            decoders: options.decoders.is_empty(),
+            decoder: options.decoders.is_empty().then(no_decoder),
         }
     }
 
@@ -157,15 +172,10 @@ impl Missing {
     fn reason(&self, suite: Suite) -> Option<String> {
         match suite {
             Suite::Encoder | Suite::Cache => self.encoder.clone(),
-            Suite::Inference if self.decoders => self.encoder.clone(),
-            Suite::Batch if self.decoders => Some(NO_DECODER.to_owned()),
+            Suite::Inference if self.decoder.is_some() => self.encoder.clone(),
+            Suite::Batch => self.decoder.clone(),
             _ => None,
         }
-    }
-
-    /// Why only the encoder was measured, where it was.
-    fn decoder(&self, options: &Options) -> Option<String> {
-        (self.decoders && !options.decoders_only).then(|| NO_DECODER.to_owned())
     }
 }
 

@@ -9,6 +9,7 @@ use journal::{Analysis, Entry, Journal};
 
 use crate::context::Context;
 use crate::interrupt;
+use crate::messages;
 
 /// What came of reading one entry.
 pub(crate) struct Read {
@@ -102,8 +103,8 @@ pub(crate) fn catch_up_counted(
     let result = result.context("cannot analyse the entries that are waiting")?;
     if result.cancelled {
         context.out.warn(format!(
-            "stopped; {} wait for the next time",
-            crate::messages::entries(journal.queued_count()?)
+            "stopped; {} for the next time",
+            messages::counted(journal.queued_count()?, "entry waits", "entries wait")
         ));
     }
     for (id, reason) in &result.errors {
@@ -114,7 +115,7 @@ pub(crate) fn catch_up_counted(
     if result.failed > 0 {
         context.out.warn(format!(
             "{} could not be analysed and will be tried again",
-            crate::messages::entries(result.failed)
+            messages::entries(result.failed)
         ));
     }
     Ok(Some((instant, result)))

@@ -132,6 +132,17 @@ impl Context {
         self.opened(Journal::open(&home, &secret)?)
     }
 
+    /// Opens the journal; `None` where there is none, and none is made.
+    pub(crate) fn journal_if_any(&self) -> anyhow::Result<Option<OpenJournal>> {
+        let opened = self.journal();
+        if let Err(error) = &opened
+            && let Some(journal::Error::NoJournal { .. }) = error.downcast_ref::<journal::Error>()
+        {
+            return Ok(None);
+        }
+        opened.map(Some)
+    }
+
     /// Opens the journal to lock it anew: a passphrase given beside a key file is the new one then.
     pub(crate) fn journal_to_lock(&self) -> anyhow::Result<OpenJournal> {
         let home = self.checked_home()?;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Phase};
+use crate::messages;
 use crate::output::Output;
 
 /// `[language]` of config.toml.
@@ -144,7 +145,7 @@ pub(crate) fn remarks(out: &Output, notes: &[String], usage: &Usage) {
     if usage.calls > 0 {
         out.note(format!(
             "{} of prompt read, {} remembered, {} written",
-            tokens(usage.prompt),
+            messages::counted(usage.prompt, "token", "tokens"),
             usage.reused,
             usage.generated
         ));
@@ -158,13 +159,6 @@ pub(crate) fn dropped(out: &Output, spans: impl Iterator<Item = (String, std::op
             "note: {what} is too long to be read whole: bytes {} to {} were left out",
             span.start, span.end
         ));
-    }
-}
-
-fn tokens(count: usize) -> String {
-    match count {
-        1 => "1 token".to_owned(),
-        count => format!("{count} tokens"),
     }
 }
 

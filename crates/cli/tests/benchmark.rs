@@ -108,6 +108,32 @@ fn with_only_the_encoder_the_report_says_what_could_not_be_measured() {
 }
 
 #[test]
+fn of_an_encoder_that_is_named_nothing_is_said_to_be_missing() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let text = sandbox.ok(&[
+        "benchmark",
+        "--inference",
+        "--batch",
+        "--model",
+        "minilm-int8",
+        "--quick",
+        "--runs",
+        "1",
+        "--quiet",
+    ]);
+    assert!(text.contains("Inference, minilm-int8@"), "{text}");
+    for wrong in ["is installed", "inference of language models"] {
+        assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+    let batch =
+        "batch: not measured (minilm-int8 is an encoder, and this is about language models)";
+    assert!(text.lines().any(|line| line == batch), "{text}");
+}
+
+#[test]
 fn a_size_of_work_needs_a_model_and_a_record_to_compare_with_must_be_there() {
     let sandbox = Sandbox::new();
     let said = sandbox.fails(2, &["benchmark", "--inference", "--prompt-tokens", "8"]);

@@ -114,6 +114,7 @@ fn a_wish_gets_another_question_each_time_and_explain_tells_why() {
     if !sandbox.with_models() {
         return;
     }
+    sandbox.ok(&["new", "--no-analysis", "A walk."]);
     let mut seen = Vec::new();
     for _ in 0..4 {
         seen.push(

@@ -10,9 +10,9 @@ use crate::{Instant, Result};
 
 /// The `most` questions of the bank that are nearest to `wish`, the nearest first: none that was asked in the last 30 days,
 /// none for another time of day or that presupposes a mood, none that quotes. Empty where the encoder has no vectors of
-/// the bank.
+/// the bank. Without a journal nothing was asked yet.
 pub fn about(
-    journal: &Journal,
+    journal: Option<&Journal>,
     instant: &Instant,
     now: &ZonedDateTime,
     wish: &str,
@@ -22,7 +22,10 @@ pub fn about(
     let Some(vectors) = BankVectors::committed().filter(|b| b.serves(model)) else {
         return Ok(Vec::new());
     };
-    let state = State::load(journal, Some(instant), now, None)?;
+    let state = match journal {
+        Some(journal) => State::load(journal, Some(instant), now, None)?,
+        None => State::of_nothing(now),
+    };
     let wished = instant.embed(wish);
     let mut near: Vec<(f32, usize)> = bank()
         .iter()

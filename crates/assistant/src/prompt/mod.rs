@@ -70,7 +70,13 @@ pub fn choose(
     seed: u64,
 ) -> Result<Prompt> {
     let state = State::load(journal, instant, now, None)?;
-    pick(journal, instant, &state, seed, true)
+    let asked = state::last_asked(journal, Timestamp::MIN)?;
+    Ok(pick(&asked, instant, &state, seed, true))
+}
+
+/// A question for somebody who has no journal yet: what [`choose`] says of an empty one.
+pub fn first(now: &ZonedDateTime, seed: u64) -> Prompt {
+    pick(&HashMap::new(), None, &State::of_nothing(now), seed, true)
 }
 
 /// A question that closes a look back at `about` (entries in order of time): about those entries, at any time of day.
@@ -82,17 +88,18 @@ pub(crate) fn closing(
 ) -> Result<Prompt> {
     let newest_first: Vec<Read> = about.iter().rev().cloned().collect();
     let state = State::load(journal, instant, now, Some(&newest_first))?;
-    pick(journal, instant, &state, 0, false)
+    let asked = state::last_asked(journal, Timestamp::MIN)?;
+    Ok(pick(&asked, instant, &state, 0, false))
 }
 
+/// The best question for `state`; `asked` are all that ever were, with the last time.
 fn pick(
-    journal: &Journal,
+    asked: &HashMap<String, Timestamp>,
     instant: Option<&Instant>,
     state: &State,
     seed: u64,
     of_the_hour: bool,
-) -> Result<Prompt> {
-    let asked = state::last_asked(journal, Timestamp::MIN)?;
+) -> Prompt {
     let passages = follow::passages(state);
     let recent = recent(&state.resting);
     let chooser = Chooser {
@@ -101,7 +108,7 @@ fn pick(
         fits: fits(state, instant),
         recent_kinds: recent.iter().map(|q| q.kind).collect(),
         followed: FOLLOWED * recent.iter().take(2).filter(|q| q.follows).count() as f32,
-        asked: &asked,
+        asked,
         seed: stats::mix(seed ^ stats::fnv(state.now.date().to_string().as_bytes())),
         of_the_hour,
     };
@@ -120,7 +127,7 @@ fn pick(
     let chosen = best
         .or_else(longest_ago)
         .expect("a test asserts that the bank has questions that always fit");
-    Ok(chooser.prompt(chosen, best.is_none()))
+    chooser.prompt(chosen, best.is_none())
 }
 
 /// Everything that the score of a question depends on.

@@ -43,6 +43,19 @@ pub(super) struct EntryVectors {
 }
 
 impl State {
+    /// Nothing was written, and nothing asked.
+    pub(super) fn of_nothing(now: &ZonedDateTime) -> Self {
+        Self {
+            now: now.clone(),
+            seen_from: now.clone(),
+            entries: Vec::new(),
+            vectors: Vec::new(),
+            mood: None,
+            themes: BTreeMap::new(),
+            resting: HashMap::new(),
+        }
+    }
+
     /// Looks the state up; `about` fixes the entries (newest first) instead of the latest.
     pub(super) fn load(
         journal: &Journal,

@@ -25,13 +25,15 @@ pub(crate) fn load(
     let filter = Filter {
         from: Some(from),
         to: Some(to),
-        newest_first: false,
+        // A limit counts from the latest.
+        newest_first: true,
         ..filter.clone()
     };
     let mut analyses: HashMap<EntryId, Analysis> = journal.analyses(&filter)?.into_iter().collect();
     let entries = journal.list(&filter)?;
     Ok(entries
         .into_iter()
+        .rev()
         .map(|entry| Read {
             analysis: analyses.remove(&entry.id),
             entry,

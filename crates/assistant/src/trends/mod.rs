@@ -72,8 +72,8 @@ pub struct Distribution {
     pub unsure: usize,
 }
 
-/// The trends of the entries in `span` that `filter` lets through (its own dates are replaced by those of the span),
-/// in the time zone of `now`; by `bucket`, or by what suits the length of the span.
+/// The trends of the entries in `span` that `filter` lets through (its own dates are replaced by those of the span, and
+/// its limit leaves the latest), in the time zone of `now`; by `bucket`, or by what suits the length of the span.
 pub fn trends(
     journal: &Journal,
     span: Span,

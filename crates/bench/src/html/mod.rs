@@ -1,5 +1,6 @@
 //! A report as one page: style and plots are in it, nothing is fetched from anywhere, and it needs no script.
 
+mod labels;
 mod plot;
 mod plots;
 mod quality;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::labels::{self, Area, DOT};
+
 /// The drawing, in its own units; the page scales it to its column.
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 290.0;
@@ -10,6 +12,13 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 44.0;
+/// What lies between the axes.
+const PLOT: Area = Area {
+    left: LEFT,
+    right: WIDTH - RIGHT,
+    top: TOP,
+    bottom: HEIGHT - BOTTOM,
+};
 
 /// An axis.
 #[derive(Debug, Clone)]
@@ -143,9 +152,14 @@ pub(super) fn draw(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> String
         escape(title)
     );
     axes(x, y, &mut svg);
+    let names = names(series, x, y);
+    let labels = labels::place(&names, PLOT);
+    // Below the dots that they lead to.
+    svg.extend(labels.iter().filter_map(labels::Label::leader));
     for one in series {
         one_series(one, x, y, &mut svg);
     }
+    svg.extend(labels.iter().map(labels::Label::text));
     svg.push_str("</svg>\n");
     let named: Vec<String> = (series.iter().filter(|s| !s.name.is_empty()))
         .map(|s| format!("<li class=\"c{}\">{}</li>", s.colour, escape(&s.name)))
@@ -154,6 +168,14 @@ pub(super) fn draw(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> String
         let _ = writeln!(svg, "<ul class=\"legend\">{}</ul>", named.concat());
     }
     svg
+}
+
+/// The points that have their names beside them, of all series, and where they are.
+fn names<'a>(series: &'a [Series], x: &Axis, y: &Axis) -> Vec<((f64, f64), &'a str)> {
+    (series.iter().filter(|s| s.mark == Mark::Named))
+        .flat_map(|s| &s.points)
+        .map(|point| (place(x, y, (point.x, point.y)), point.name.as_str()))
+        .collect()
 }
 
 fn place(x: &Axis, y: &Axis, point: (f64, f64)) -> (f64, f64) {
@@ -233,24 +255,9 @@ fn one_series(series: &Series, x: &Axis, y: &Axis, svg: &mut String) {
         }
         let _ = writeln!(
             svg,
-            "<circle class=\"c{colour}\" cx=\"{at:.1}\" cy=\"{down:.1}\" r=\"4\"><title>{}</title></circle>",
+            "<circle class=\"c{colour}\" cx=\"{at:.1}\" cy=\"{down:.1}\" r=\"{DOT}\"><title>{}</title></circle>",
             escape(&point.name)
         );
-        if series.mark == Mark::Named {
-            // To the left of the point where there is no room at its right.
-            let (dx, class) = if at > WIDTH * 0.6 {
-                (-8.0, "end")
-            } else {
-                (8.0, "")
-            };
-            let _ = writeln!(
-                svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" class=\"{class} small\">{}</text>",
-                at + dx,
-                down + 4.0,
-                escape(&point.name)
-            );
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use engine::quant::gate::{ACCURACY_POINTS as POINTS, FASTER, SMALLER};
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{Mean, Ratio};
-use crate::{Options, Result, Times};
+use crate::{Kinds, Options, Result, Times};
 
 /// Points from which a loss is told.
 const TOLD_POINTS: f64 = 1.0;
@@ -101,15 +101,17 @@ pub(crate) fn suite(
     on_step: &mut dyn FnMut(&str),
 ) -> Result<(Vec<QuantizationFigures>, Vec<String>)> {
     let (mut all, mut missing) = (Vec::new(), Vec::new());
-    if !options.decoders_only {
+    if options.kinds != Kinds::Decoders {
         match encoder::measure(options, on_step)? {
             Ok(figures) => all.push(figures),
             Err(reason) => missing.push(reason),
         }
     }
-    let (figures, reason) = decoder::measure(options, on_step)?;
-    all.extend(figures);
-    missing.extend(reason);
+    if options.kinds != Kinds::Encoder {
+        let (figures, reason) = decoder::measure(options, on_step)?;
+        all.extend(figures);
+        missing.extend(reason);
+    }
     Ok((all, missing))
 }
 

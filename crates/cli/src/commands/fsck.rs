@@ -55,10 +55,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         if saved.refused > 0 {
             out.warn(format!(
                 "{} found in a form that no journal has, and left out",
-                match saved.refused {
-                    1 => "1 row was".to_owned(),
-                    count => format!("{count} rows were"),
-                }
+                messages::counted(saved.refused, "row was", "rows were")
             ));
         }
         out.note(format!("use it with --home {}", dir.display()));
@@ -74,10 +71,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
                 .plain("the journal is whole: ")
                 .bold(messages::entries(report.entries))
                 .dim(format!(
-                    ", {} removed, {}, {} pages",
+                    ", {} removed, {}, {}",
                     report.removed,
                     former_versions(report.versions),
-                    report.pages
+                    messages::counted(report.pages, "page", "pages")
                 )),
         )?;
     } else {

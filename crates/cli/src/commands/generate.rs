@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::interrupt;
+use crate::messages;
 use crate::output::escape;
 
 /// What to say, to which model, and how it answers.
@@ -124,10 +125,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         false => Some(anew(context, args, &store, &info, &prompt)?.finish),
     };
     if finish == Some(Finish::MaxTokens) && !context.out.is_json() {
-        let limit = args.max_tokens;
-        context.out.note(format!(
-            "the reply was ended at {limit} tokens (--max-tokens)"
-        ));
+        let limit = messages::counted(args.max_tokens, "token", "tokens");
+        context
+            .out
+            .note(format!("the reply was ended at {limit} (--max-tokens)"));
     }
     Ok(match finish {
         Some(Finish::Cancelled) => Exit::Interrupted,

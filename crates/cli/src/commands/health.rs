@@ -179,10 +179,10 @@ fn encoder(context: &Context) -> anyhow::Result<(State, String)> {
     Ok((
         State::Ok,
         format!(
-            "{}, kernel {}, {} threads, ready after {ready_ms:.0} ms",
+            "{}, kernel {}, {}, ready after {ready_ms:.0} ms",
             encoder.model_id(),
             encoder.kernel_name(),
-            encoder.threads()
+            messages::threads(encoder.threads())
         ),
     ))
 }

@@ -25,7 +25,7 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
     },
-    /// Lock the journal with a key file instead of a passphrase
+    /// Remove the passphrase: a key file beside the journal opens it then
     Remove,
 }
 
@@ -53,11 +53,22 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
             }
         }
         Action::Remove => {
-            journal.change_passphrase(&Secret::None)?;
-            context.out.note(format!(
-                "a key file locks the journal now: whoever can read {} can read the journal",
-                context.journal_home().key_file().display()
-            ));
+            let file = context.journal_home().key_file();
+            let key = file.display();
+            if journal.protection() == Protection::KeyFile {
+                context.out.note(format!(
+                    "no passphrase is set, so nothing changed: the key in {key} opens the journal"
+                ));
+            } else {
+                journal.change_passphrase(&Secret::None)?;
+                context.out.note(format!(
+                    "the passphrase is removed: the key in {key} opens the journal now, for whoever can read that file; \
+                     `companion passphrase set` locks it with a passphrase again"
+                ));
+                context
+                    .out
+                    .note("backups made while it was set still need the old passphrase");
+            }
         }
     }
     if context.out.is_json() {

@@ -12,6 +12,7 @@ use super::config;
 use super::model::size;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::messages;
 use crate::output::{Line, Style};
 
 /// What to do with what was found.
@@ -303,7 +304,7 @@ fn recommended(
         Line::new()
             .plain("recommended: ")
             .bold(format!("{model} {bits}"))
-            .plain(format!(", {} threads", found.threads))
+            .plain(format!(", {}", messages::threads(found.threads)))
             .dim(format!("  {}; licence: {}", found.why, found.licence)),
     )?;
     match installed {

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::language;
+use crate::messages;
 use crate::output::Line;
 use crate::view::question as shown;
 
@@ -42,68 +43,93 @@ pub(crate) struct Args {
     cache: CacheArgs,
 }
 
-pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
-    let now = context.now()?;
-    let mut journal = context.journal_for_writing()?;
-    // One that was worked out ahead is shown before any model is opened.
-    let wish = args.about.join(" ");
-    let wishes = !wish.trim().is_empty();
-    if !args.go_on
-        && !wishes
-        && let Some(asked) = language::waiting_question(context, &journal, &now, args.another)?
-    {
-        return show(context, &mut journal, args, asked);
+impl Args {
+    /// What the question should be about; `None` where nothing was said.
+    fn wish(&self) -> Option<String> {
+        Some(self.about.join(" ")).filter(|wish| !wish.trim().is_empty())
     }
-    let instant = analysis::catch_up(context, &mut journal)?;
-    if let (true, Some(instant)) = (wishes, &instant) {
-        let prompt = wished(context, args, &journal, instant, &now, &wish)?;
-        return show(
-            context,
-            &mut journal,
-            args,
-            question::Asked::instant(prompt),
-        );
-    }
-    if args.go_on {
-        let text = unfinished(&journal)?;
-        let asked = going_on(context, args, &journal, instant.as_ref(), &text)?;
-        if context.out.is_json() {
-            context.out.json(&asked)?;
-        } else {
-            context.out.prose(&asked.text, 0)?;
-            for note in &asked.notes {
-                context.out.warn(format!("note: {note}"));
-            }
-        }
-        return Ok(Exit::Success);
-    }
-    let opened = language::open(context)?;
-    let tier = opened.as_ref().map(language::Opened::language);
-    let asked = question::today(
-        &mut journal,
-        tier.as_ref(),
-        instant.as_ref(),
-        &now,
-        args.another,
-    )?;
-    show(context, &mut journal, args, asked)
 }
 
-fn show(
-    context: &Context,
-    journal: &mut Journal,
-    args: &Args,
-    asked: question::Asked,
-) -> anyhow::Result<Exit> {
+pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let now = context.now()?;
+    // A question needs no journal, and asking one makes none.
+    let mut journal = context.journal_if_any()?;
+    if args.go_on {
+        go_on(context, args, journal.as_deref_mut())?;
+    } else {
+        let asked = match &mut journal {
+            Some(journal) => recorded(context, args, journal, &now)?,
+            None => question::Asked::instant(of_the_bank(context, args, &now)?),
+        };
+        show(context, args, asked)?;
+    }
+    if journal.is_none() {
+        context.out.note(messages::NO_JOURNAL_YET);
+    }
+    Ok(Exit::Success)
+}
+
+/// The question that comes next in `journal`, which remembers that it was asked.
+fn recorded(
+    context: &Context,
+    args: &Args,
+    journal: &mut Journal,
+    now: &ZonedDateTime,
+) -> anyhow::Result<question::Asked> {
+    let asked = next(context, args, journal, now)?;
     // A journal that can only be read still has a question; it may come again.
     if !journal.is_read_only() {
         journal.record_prompt(&asked.prompt.id, now.timestamp())?;
     }
+    Ok(asked)
+}
+
+fn next(
+    context: &Context,
+    args: &Args,
+    journal: &mut Journal,
+    now: &ZonedDateTime,
+) -> anyhow::Result<question::Asked> {
+    let wish = args.wish();
+    // One that was worked out ahead is shown before any model is opened.
+    if wish.is_none()
+        && let Some(asked) = language::waiting_question(context, journal, now, args.another)?
+    {
+        return Ok(asked);
+    }
+    let instant = analysis::catch_up(context, journal)?;
+    if let (Some(wish), Some(instant)) = (&wish, &instant) {
+        let prompt = wished(context, args, journal, instant, now, wish)?;
+        return Ok(question::Asked::instant(prompt));
+    }
+    let opened = language::open(context)?;
+    let tier = opened.as_ref().map(language::Opened::language);
+    Ok(question::today(
+        journal,
+        tier.as_ref(),
+        instant.as_ref(),
+        now,
+        args.another,
+    )?)
+}
+
+/// A question where there is no journal: near to the wish, if there is one, else by the clock.
+fn of_the_bank(context: &Context, args: &Args, now: &ZonedDateTime) -> anyhow::Result<Prompt> {
+    if let Some(wish) = args.wish()
+        && let Some(instant) = context.instant()?
+    {
+        let near = prompt::about(None, &instant, now, &wish, AT_ONCE)?;
+        if let Some(prompt) = near.into_iter().nth(args.another as usize) {
+            return Ok(prompt);
+        }
+    }
+    Ok(prompt::first(now, args.another))
+}
+
+fn show(context: &Context, args: &Args, asked: question::Asked) -> anyhow::Result<()> {
     let out = &context.out;
     if out.is_json() {
-        out.json(&asked)?;
-        return Ok(Exit::Success);
+        return out.json(&asked);
     }
     shown::show(&asked.prompt, out)?;
     if args.why {
@@ -111,12 +137,37 @@ fn show(
         out.line(Line::new().dim(made_by(asked.made_by.as_deref())))?;
     }
     language::remarks(out, &asked.notes, &asked.usage);
-    Ok(Exit::Success)
+    Ok(())
+}
+
+/// Asks a question to go on with.
+fn go_on(context: &Context, args: &Args, journal: Option<&mut Journal>) -> anyhow::Result<()> {
+    let asked = match journal {
+        Some(journal) => {
+            let instant = analysis::catch_up(context, journal)?;
+            let text = unfinished(Some(&*journal))?;
+            going_on(context, args, journal, instant.as_ref(), &text)?
+        }
+        None => {
+            let text = unfinished(None)?;
+            continuation(context, context.instant()?.as_ref(), &text)?.0
+        }
+    };
+    if context.out.is_json() {
+        return context.out.json(&asked);
+    }
+    context.out.prose(&asked.text, 0)?;
+    for note in &asked.notes {
+        context.out.warn(format!("note: {note}"));
+    }
+    Ok(())
 }
 
 /// The text that somebody stopped in the middle of.
-fn unfinished(journal: &Journal) -> anyhow::Result<String> {
-    if let Some(draft) = journal.draft("new")? {
+fn unfinished(journal: Option<&Journal>) -> anyhow::Result<String> {
+    if let Some(journal) = journal
+        && let Some(draft) = journal.draft("new")?
+    {
         return Ok(draft.text);
     }
     input::entry_text(&[])?.ok_or_else(|| {
@@ -125,6 +176,19 @@ fn unfinished(journal: &Journal) -> anyhow::Result<String> {
         )
         .into()
     })
+}
+
+/// A new question for a text that is not finished, and whether it was stopped half-way.
+fn continuation(
+    context: &Context,
+    instant: Option<&Instant>,
+    text: &str,
+) -> anyhow::Result<(question::Continuation, bool)> {
+    let opened = language::open(context)?;
+    let tier = opened.as_ref().map(language::Opened::language);
+    let asked = question::continuation(tier.as_ref(), instant, text)?;
+    let stopped = opened.as_ref().is_some_and(language::Opened::stopped);
+    Ok((asked, stopped))
 }
 
 /// The question for a text that is not finished: the kept one for the very same text, or a new one.
@@ -151,19 +215,12 @@ fn going_on(
             ..Guards::default()
         },
     };
-    let anew = || -> anyhow::Result<(question::Continuation, bool)> {
-        let opened = language::open(context)?;
-        let tier = opened.as_ref().map(language::Opened::language);
-        let asked = question::continuation(tier.as_ref(), instant, text)?;
-        let stopped = opened.as_ref().is_some_and(language::Opened::stopped);
-        Ok((asked, stopped))
-    };
     let mut made = None;
     let served = cache.get_or_compute(
         &request,
         args.cache.mode(),
         || -> anyhow::Result<Computed> {
-            let (asked, stopped) = anew()?;
+            let (asked, stopped) = continuation(context, instant, text)?;
             let computed = Computed {
                 answers: vec![serde_json::to_string(&asked)?],
                 fleeting: stopped || !asked.notes.is_empty(),
@@ -178,7 +235,7 @@ fn going_on(
         None => match serde_json::from_str(&served.answer) {
             Ok(kept) => Ok(kept),
             // Kept by a program that wrote it in another form.
-            Err(_) => Ok(anew()?.0),
+            Err(_) => Ok(continuation(context, instant, text)?.0),
         },
     }
 }
@@ -213,7 +270,7 @@ fn wished(
         &request,
         args.cache.mode(),
         || -> anyhow::Result<Computed> {
-            found = prompt::about(journal, instant, now, wish, AT_ONCE)?;
+            found = prompt::about(Some(journal), instant, now, wish, AT_ONCE)?;
             if found.is_empty() {
                 found.push(prompt::choose(journal, Some(instant), now, args.another)?);
             }

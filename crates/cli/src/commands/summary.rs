@@ -223,11 +223,7 @@ fn sentences(digest: &Digest, out: &Output) -> anyhow::Result<()> {
                 entries.push(entry);
             }
         }
-        let what = if entries.len() == 1 {
-            "entry"
-        } else {
-            "entries"
-        };
+        let what = messages::of_count(entries.len() as u64, "entry", "entries");
         out.line(Line::new().dim(format!("  {what} {}", entries.join(", "))))?;
     }
     language::remarks(out, &digest.notes, &digest.usage);
@@ -235,8 +231,9 @@ fn sentences(digest: &Digest, out: &Output) -> anyhow::Result<()> {
     language::dropped(out, spans.map(|(id, s)| (format!("entry {id}"), s)));
     if digest.failed > 0 {
         out.warn(format!(
-            "note: {} of {} generations left no sentence that the entries support",
-            digest.failed, digest.generations
+            "note: {} of {} left no sentence that the entries support",
+            digest.failed,
+            messages::counted(digest.generations, "generation", "generations")
         ));
     }
     out.note(made_by(digest.made_by.as_deref()));
@@ -248,9 +245,9 @@ fn draw(summary: &Summary, written: Option<&Digest>, out: &Output) -> anyhow::Re
         Line::new()
             .bold(chart::span_title(&summary.span))
             .dim(format!(
-                "  {}, {} words",
+                "  {}, {}",
                 messages::entries(summary.entries as u64),
-                summary.words
+                messages::counted(summary.words, "word", "words")
             )),
     )?;
     // Where the model's sentences stand, the quotes are theirs.

@@ -25,7 +25,9 @@ struct TagCount {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
-    let filter = args.filter.filter(&context.now()?)?;
+    let mut filter = args.filter.filter(&context.now()?)?;
+    // The limit counts from the latest.
+    filter.newest_first = filter.limit.is_some();
     let journal = context.journal()?;
     let mut counts = BTreeMap::<String, usize>::new();
     for tag in journal

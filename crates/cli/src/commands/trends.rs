@@ -50,8 +50,7 @@ enum Step {
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let now = context.now()?;
-    let mut filter = args.filter.filter(&now)?;
-    filter.limit = None;
+    let filter = args.filter.filter(&now)?;
     let mut journal = context.journal()?;
     analysis::catch_up(context, &mut journal)?;
     let span = if let Some(week) = &args.week {
@@ -76,18 +75,20 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The last days with entries: no more than [`DAYS`], and no empty weeks before the first entry.
+/// The last days with entries: no more than [`DAYS`], and no empty weeks before the first entry that is shown.
 fn latest_days(journal: &Journal, filter: &Filter, now: &ZonedDateTime) -> anyhow::Result<Span> {
     let to = latest_day(journal, now)?.unwrap_or_else(|| now.date());
     let earliest = Span::days(to.saturating_sub((DAYS - 1).days()), to)?;
     let week = to.saturating_sub(6.days());
-    let first = Filter {
-        from: Some(earliest.instants(now.time_zone()).0),
-        limit: Some(1),
+    let (begin, end) = earliest.instants(now.time_zone());
+    let shown = Filter {
+        from: Some(begin),
+        to: Some(end),
+        newest_first: true,
         ..filter.clone()
     };
     let from = journal
-        .list(&first)?
+        .list(&shown)?
         .pop()
         .map_or(week, |entry| entry.when.date());
     Ok(Span::days(from.clamp(earliest.from, week), to)?)

@@ -63,11 +63,59 @@ fn filters_narrow_a_search() {
 
 #[test]
 fn a_prompt_is_asked_without_a_model_and_does_not_come_twice() {
-    let person = Person::new();
+    let person = Person::with(&["A walk."]);
     let first = person.run(&["prompt", "--json"]).json();
     let second = person.run(&["prompt", "--json"]).json();
     assert!(first["text"].as_str().unwrap().len() > 10);
     assert_ne!(first["id"], second["id"]);
+}
+
+#[test]
+fn a_prompt_makes_no_journal() {
+    const NONE: &str =
+        "there is no journal yet; `companion write` or `companion new \"…\"` begins one\n";
+    let person = Person::new();
+    let run = person.run(&["prompt", "--json"]);
+    assert_eq!(run.stderr, NONE);
+    let first = run.json();
+    assert!(first["text"].as_str().unwrap().len() > 10);
+    let again = person.run(&["prompt", "--json"]).json();
+    assert_eq!(
+        first["id"], again["id"],
+        "nobody remembers that it was asked"
+    );
+    let other = person.run(&["prompt", "--another", "1", "--json"]).json();
+    assert_ne!(first["id"], other["id"]);
+    person.run(&["prompt", "ask me about my brother"]).ok();
+    let on = person.pipe(
+        &["prompt", "--continue"],
+        "The kitchen smelled of smoke and",
+    );
+    assert_eq!((on.code, on.stderr.as_str()), (0, NONE));
+    assert_eq!(person.run(&["metrics"]).stderr, NONE);
+    assert!(!person.home().exists());
+}
+
+#[test]
+fn what_reads_a_journal_says_that_there_is_none_and_makes_none() {
+    let person = Person::new();
+    for args in [
+        &["list"][..],
+        &["search", "lake"],
+        &["show", "1"],
+        &["trends"],
+        &["summary"],
+        &["tags"],
+        &["ask", "when?"],
+        &["cache", "stats"],
+    ] {
+        let said = person.run(args).fails(3);
+        assert!(
+            said.contains("no journal in ") && said.contains("companion new"),
+            "{args:?}: {said}"
+        );
+    }
+    assert!(!person.home().exists());
 }
 
 #[test]
@@ -92,6 +140,23 @@ fn a_summary_quotes_its_entries_and_is_honest_about_few() {
 }
 
 #[test]
+fn one_of_a_thing_is_not_told_as_many() {
+    let person = Person::with(&["Snow."]);
+    let text = person.run(&["summary"]).ok();
+    assert_eq!(
+        text.lines().next(),
+        Some("Week of 12 March to 18 March 2131  1 entry, 1 word")
+    );
+    let kept = person.run(&["cache", "stats"]).ok();
+    assert!(kept.contains("1 of 100 answers, "), "{kept}");
+    person
+        .run(&["config", "set", "cache.max_entries", "1"])
+        .ok();
+    let kept = person.run(&["cache", "stats"]).ok();
+    assert!(kept.contains("1 of 1 answer, "), "{kept}");
+}
+
+#[test]
 fn trends_of_few_entries_draw_no_conclusions() {
     let person = Person::with(&["one sleep:7", "two sleep:8"]);
     let text = person.run(&["trends"]).ok();
@@ -100,6 +165,29 @@ fn trends_of_few_entries_draw_no_conclusions() {
     assert_eq!(
         (&trends["too_few"], &trends["entries"]),
         (&true.into(), &2.into())
+    );
+}
+
+#[test]
+fn trends_with_a_limit_are_those_of_the_latest_entries() {
+    let person = Person::with(&[
+        "yesterday: two sleep:6",
+        "monday: one sleep:5",
+        "three sleep:7",
+    ]);
+    let trends = person.run(&["trends", "--limit", "2", "--json"]).json();
+    assert_eq!(trends["entries"], 2);
+    let sleep = &trends["fields"][0];
+    assert_eq!(
+        (sleep["n"].as_u64(), sleep["min"].as_f64()),
+        (Some(2), Some(6.0))
+    );
+    let text = person
+        .run(&["trends", "-n", "1", "--on", "march 2131"])
+        .ok();
+    assert!(
+        text.contains("1 entry") && text.contains("7 to 7"),
+        "{text}"
     );
 }
 

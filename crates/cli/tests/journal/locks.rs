@@ -43,6 +43,38 @@ fn a_wrong_passphrase_is_not_a_damaged_file() {
 }
 
 #[test]
+fn removing_the_passphrase_says_what_opens_the_journal_from_then_on() {
+    let person = locked();
+    let key = person.home().join("journal.key");
+    let removed = run_with(&person, "correct horse", &["passphrase", "remove"]);
+    assert_eq!(
+        (removed.code, removed.stderr),
+        (
+            0,
+            format!(
+                "the passphrase is removed: the key in {} opens the journal now, for whoever can read that file; \
+                 `companion passphrase set` locks it with a passphrase again\n\
+                 backups made while it was set still need the old passphrase\n",
+                key.display()
+            )
+        )
+    );
+    assert!(key.exists());
+    person.run(&["list"]).ok();
+    let again = person.run(&["passphrase", "remove"]);
+    assert_eq!(
+        (again.code, again.stderr),
+        (
+            0,
+            format!(
+                "no passphrase is set, so nothing changed: the key in {} opens the journal\n",
+                key.display()
+            )
+        )
+    );
+}
+
+#[test]
 fn without_a_terminal_a_passphrase_is_never_asked_for() {
     let person = locked();
     assert_eq!(

@@ -194,6 +194,11 @@ fn tags_are_counted_most_used_first() {
         reader().run(&["tags", "--on", "2130", "--json"]).json(),
         serde_json::json!([{"tag": "family", "entries": 1}, {"tag": "outside", "entries": 1}])
     );
+    assert_eq!(
+        reader().run(&["tags", "--limit", "2"]).ok(),
+        "1  #family\n1  #work\n",
+        "of the latest"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use bench::{Options, Suite};
+use bench::{Kinds, Options, Suite};
 use engine::store::ModelStore;
 
 use super::{Args, show};
@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let Models {
         encoder,
         decoders,
-        decoders_only,
+        kinds,
     } = models(context, args)?;
     let options = Options {
         quick: args.quick,
@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         models_dir: context.models_dir(),
         model: encoder,
         decoders,
-        decoders_only,
+        kinds,
         threads: args.threads,
         entries: args
             .entries
@@ -88,7 +88,7 @@ fn chosen(args: &Args) -> BTreeSet<Suite> {
 struct Models {
     encoder: String,
     decoders: Vec<String>,
-    decoders_only: bool,
+    kinds: Kinds,
 }
 
 /// The model that is named, in the place of its kind; else the configured encoder and the language models installed, the
@@ -98,14 +98,17 @@ fn models(context: &Context, args: &Args) -> anyhow::Result<Models> {
     let encoder = context.config.encoder.clone();
     if let Some(name) = &args.model {
         let is_encoder = store.get(name)?.kind == "encoder";
-        return Ok(Models {
-            encoder: if is_encoder { name.clone() } else { encoder },
-            decoders: if is_encoder {
-                Vec::new()
-            } else {
-                vec![name.clone()]
+        return Ok(match is_encoder {
+            true => Models {
+                encoder: name.clone(),
+                decoders: Vec::new(),
+                kinds: Kinds::Encoder,
             },
-            decoders_only: !is_encoder,
+            false => Models {
+                encoder,
+                decoders: vec![name.clone()],
+                kinds: Kinds::Decoders,
+            },
         });
     }
     let mut installed = store.list()?;
@@ -119,7 +122,7 @@ fn models(context: &Context, args: &Args) -> anyhow::Result<Models> {
     Ok(Models {
         encoder,
         decoders,
-        decoders_only: false,
+        kinds: Kinds::Both,
     })
 }
 

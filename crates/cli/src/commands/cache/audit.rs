@@ -116,7 +116,13 @@ impl Checker<'_> {
         let Some(instant) = self.instant else {
             return Ok(None);
         };
-        let found = prompt::about(self.journal, instant, &self.now, &case.asked, QUESTIONS)?;
+        let found = prompt::about(
+            Some(self.journal),
+            instant,
+            &self.now,
+            &case.asked,
+            QUESTIONS,
+        )?;
         if found.is_empty() {
             return Ok(None);
         }

@@ -4,6 +4,7 @@ use assistant::cache::{KeptAnswer, SemanticCache};
 
 use super::missing;
 use crate::context::Context;
+use crate::messages;
 use crate::output::Line;
 
 pub(super) fn list(context: &Context, cache: &SemanticCache, shipped: bool) -> anyhow::Result<()> {
@@ -51,8 +52,9 @@ fn head(answer: &KeptAnswer) -> Line {
         .dim(format!("  {}  ", answer.task))
         .plain(answer.request.clone())
         .dim(format!(
-            "  {} hits, {} bytes",
-            answer.hits, answer.size_bytes
+            "  {}, {}",
+            messages::counted(answer.hits, "hit", "hits"),
+            messages::counted(answer.size_bytes, "byte", "bytes")
         ));
     if answer.raised > 0.0 {
         line = line.dim(format!(", threshold raised by {:.2}", answer.raised));

@@ -4,6 +4,7 @@ use assistant::cache::{Counters, SemanticCache, TierState};
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::messages;
 use crate::output::Line;
 
 #[derive(Serialize)]
@@ -39,8 +40,11 @@ pub(super) fn run(context: &Context, cache: &SemanticCache) -> anyhow::Result<()
     out.line(row(
         "kept",
         format!(
-            "{} of {} answers, {} of {} bytes",
-            stats.entries, stats.max_entries, stats.bytes, stats.max_bytes
+            "{} of {}, {} of {}",
+            stats.entries,
+            messages::counted(stats.max_entries, "answer", "answers"),
+            stats.bytes,
+            messages::counted(stats.max_bytes, "byte", "bytes")
         ),
     ))?;
     out.line(row(

@@ -106,10 +106,7 @@ fn look_into(journal: &Journal, report: &mut Report) -> anyhow::Result<()> {
 }
 
 fn waits(count: u64) -> String {
-    match count {
-        1 => "1 entry waits".to_owned(),
-        count => format!("{} wait", messages::entries(count)),
-    }
+    messages::counted(count, "entry waits", "entries wait")
 }
 
 fn backups(journal: &Journal, entries: u64, report: &mut Report) -> anyhow::Result<()> {

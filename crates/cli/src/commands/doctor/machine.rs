@@ -5,6 +5,7 @@ use engine::kernel::{self, Isa};
 use super::Report;
 use crate::commands::profile;
 use crate::context::Context;
+use crate::messages;
 
 pub(super) fn check(context: &Context, report: &mut Report) {
     kernels(report);
@@ -65,7 +66,10 @@ fn threads(context: &Context, report: &mut Report) {
         ),
         Ok(threads) if threads > cores => report.advise(
             "threads",
-            format!("{by} asks for {threads} threads on {cores} cores, which wait for one another"),
+            format!(
+                "{by} asks for {threads} threads on {}, which wait for one another",
+                messages::counted(cores, "core", "cores")
+            ),
             undo,
         ),
         Ok(_) => {}

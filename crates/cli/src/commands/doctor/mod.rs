@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::messages;
 use crate::output::{Line, Style};
 
 /// How thorough.
@@ -159,8 +160,7 @@ fn print(context: &Context, report: &Report) -> anyhow::Result<()> {
     let advice = report.findings.len() - problems;
     let count = |count: usize, one: &str, many: &str| match count {
         0 => format!("no {many}"),
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
+        count => messages::counted(count, one, many),
     };
     if !report.findings.is_empty() {
         out.blank()?;
@@ -170,8 +170,10 @@ fn print(context: &Context, report: &Report) -> anyhow::Result<()> {
             .bold(count(problems, "problem", "problems"))
             .plain(match advice {
                 0 => String::new(),
-                1 => ", 1 piece of advice".to_owned(),
-                count => format!(", {count} pieces of advice"),
+                count => format!(
+                    ", {}",
+                    messages::counted(count, "piece of advice", "pieces of advice")
+                ),
             })
             .dim(format!("  looked into: {}", report.checked.join(", "))),
     )?;

@@ -7,6 +7,7 @@ use super::Report;
 use crate::commands::model::size;
 use crate::context::Context;
 use crate::exit;
+use crate::messages;
 
 /// What a language model needs besides weights and cache: the rows of a step and the tokenizer.
 const BESIDE: u64 = 120_000_000;
@@ -87,9 +88,9 @@ fn sizes(store: &ModelStore, model: &ModelInfo) -> Result<(), String> {
             std::fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         if found.len() != file.bytes {
             return Err(format!(
-                "{} has {} bytes instead of {}",
+                "{} has {} instead of {}",
                 path.display(),
-                found.len(),
+                messages::counted(found.len(), "byte", "bytes"),
                 file.bytes
             ));
         }

@@ -13,6 +13,7 @@ use metrics::{Measured, process};
 use crate::cache;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::messages;
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -49,10 +50,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     if args.watch {
         watch::refuse_without_a_terminal()?;
     }
-    let journal = match context.journal_home().exists() {
-        true => Some(context.journal()?),
-        false => None,
-    };
+    let journal = context.journal_if_any()?;
+    if journal.is_none() {
+        context.out.note(messages::NO_JOURNAL_YET);
+    }
     let journal = journal.as_deref();
     if args.watch {
         watch::run(context, &mut |from| look(context, journal, from), from)?;

@@ -3,6 +3,7 @@
 use assistant::dashboard::{Dashboard, Day, Latency, Mode, Rate, Spread, Verdict};
 use jiff::civil::Date;
 
+use crate::messages;
 use crate::output::wrap;
 use crate::output::{Line, Output, Style};
 
@@ -163,7 +164,10 @@ impl Page<'_> {
     fn cache(&self) -> Vec<Line> {
         let c = &self.all.cache;
         let rate = match (c.hit_rate, c.looked_up) {
-            (Some(rate), n) => format!("{:.1} % of {} requests", 100.0 * rate, thousands(n)),
+            (Some(rate), n) => {
+                let requests = many(n, "request", "requests");
+                format!("{:.1} % of {requests}", 100.0 * rate)
+            }
             (None, _) => NOT_MEASURED.to_owned(),
         };
         let tiers: Vec<String> = some(&c.hits);
@@ -426,7 +430,7 @@ pub(super) fn size(bytes: f64) -> String {
 }
 
 fn many(n: u64, one: &str, more: &str) -> String {
-    format!("{} {}", thousands(n), if n == 1 { one } else { more })
+    format!("{} {}", thousands(n), messages::of_count(n, one, more))
 }
 
 /// `12345` as `12,345`.

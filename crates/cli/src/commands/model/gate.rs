@@ -10,6 +10,7 @@ use engine::store::{ModelInfo, ModelStore};
 
 use super::table::size;
 use crate::context::Context;
+use crate::messages;
 use crate::output::{Line, Style};
 
 /// Compares the model `small` of `trial` with the float model `from` of `store`.
@@ -139,8 +140,11 @@ pub(super) fn print(context: &Context, report: &GateReport) -> anyhow::Result<()
                 ""
             })
             .dim(format!(
-                "  against {}, {}, {} threads, {:.0} s",
-                report.from, report.kernel, report.threads, report.seconds
+                "  against {}, {}, {}, {:.0} s",
+                report.from,
+                report.kernel,
+                messages::threads(report.threads),
+                report.seconds
             )),
     )?;
     checks(context, &report.checks)

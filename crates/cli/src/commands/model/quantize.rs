@@ -13,6 +13,7 @@ use super::gate;
 use super::table::{self, size};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::messages;
 
 /// From what to what.
 #[derive(Debug, clap::Args)]
@@ -218,8 +219,9 @@ fn make_decoder(
         errors.fold(0.0, f32::max),
     ));
     context.out.note(format!(
-        "{:.2} bits a weight, calibrated with {} tokens; --json lists the error of every tensor",
-        report.bits_per_weight, report.calibration_tokens
+        "{:.2} bits a weight, calibrated with {}; --json lists the error of every tensor",
+        report.bits_per_weight,
+        messages::counted(report.calibration_tokens, "token", "tokens")
     ));
     let from = (args.name.as_str(), &report.model);
     let (gate, installed) = admit(context, store, trial, from, args.force)?;
