@@ -21,6 +21,12 @@ pub enum Error {
     /// What is to be compared with is no report of this program.
     #[error("the record to compare with is none that `companion benchmark --json` made: {0}")]
     NotARecord(String),
+    /// The gates' ratios are compared with those of another version's.
+    #[error("{} holds ratios of another version of the gates; delete it, and the next run makes a new one", path.display())]
+    OtherGates {
+        /// The record.
+        path: PathBuf,
+    },
     /// The program, started by the startup suite, failed.
     #[error("{} {arguments} failed: {said}", program.display())]
     Program {

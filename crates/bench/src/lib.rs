@@ -54,7 +54,8 @@ pub use compare::{Compared, Comparison, compare};
 pub use encoder::{Cosine, EncoderFigures};
 pub use error::{Error, Result};
 pub use gates::{
-    GateOptions, GateReport, Limit, Power, PowerRow, Record, RecordedGate, TimedGate, run_gates,
+    GateOptions, GateReport, Limit, Power, PowerRow, Record, RecordedGate, TimedGate, Verdict,
+    run_gates,
 };
 pub use html::page;
 pub use inference::{

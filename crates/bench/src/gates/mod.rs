@@ -1,13 +1,14 @@
 //! Regression gates: whether a change made Companion slower, larger or less right, told apart from the machine's noise.
 //!
 //! A time alone says nothing on a shared machine. So every timed gate ([`timed`]) takes its work and a reference in turns
-//! (the same work with the scalar kernels, one text after another instead of together, or an empty process), and looks at the
-//! median of the ratios of neighbours: what slows both for a while leaves it alone. The ratio is compared with the machine's own record
-//! ([`record`]); an alarm counts only when it comes again in a second measurement. [`power`] says what that is worth, by
-//! planting a slowdown and counting what is caught.
+//! (vector loads from the cache or from memory, one text after another instead of together, or an empty process), and compares
+//! the fast runs of one with those of the other ([`figure`]). The ratio is compared with the machine's own record ([`record`]);
+//! an alarm counts only when it comes again in a second, longer measurement, and a machine too restless for a verdict gets
+//! none. [`power`] says what that is worth, by planting a slowdown and counting what is caught.
 //!
 //! What needs no clock ([`steady`]) is judged against limits that no machine excuses.
 
+mod figure;
 mod power;
 mod record;
 mod steady;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use crate::{COMMIT, Machine, Result};
 
+pub use figure::Verdict;
 pub use power::{Power, PowerRow};
 pub use record::{Record, RecordedGate};
 pub use steady::Limit;
@@ -79,24 +81,30 @@ pub struct TimedGate {
     pub beside: &'static str,
     /// Median time of the work, milliseconds.
     pub work_ms: f64,
-    /// Its 95th percentile; absent below 100 rounds.
+    /// Its 95th percentile; absent below 100 runs.
     pub work_p95_ms: Option<f64>,
-    /// Median ratio of the work's time to the reference's.
+    /// Lower quartile of the work's times over that of the reference's.
     pub ratio: f64,
     /// The record's.
     pub recorded: f64,
     /// Above this ratio it is an alarm.
     pub limit: f64,
-    /// Rounds.
+    /// Blocks of the measurement that the verdict rests on.
     pub n: usize,
-    /// Whether it alarmed, twice.
-    pub alarm: bool,
+    /// What the measurement says, or that it cannot.
+    pub verdict: Verdict,
 }
 
 impl GateReport {
-    /// Whether nothing alarmed.
+    /// Whether nothing alarmed. What was too noisy to judge did not.
     pub fn passed(&self) -> bool {
-        self.limits_passed() && self.timed.iter().all(|gate| !gate.alarm)
+        self.limits_passed() && self.verdicts(Verdict::Slower) == 0
+    }
+
+    /// How many timed gates got this verdict.
+    fn verdicts(&self, verdict: Verdict) -> usize {
+        let gates = self.timed.iter();
+        gates.filter(|gate| gate.verdict == verdict).count()
     }
 
     /// Whether what needs no clock is within its limits.
@@ -124,12 +132,12 @@ impl GateReport {
             );
         }
         lines.push(format!(
-            "{:<34} {:>9} {:>9} {:>8} {:>8} {:>8}",
+            "{:<46} {:>9} {:>9} {:>8} {:>8} {:>8}",
             "time", "p50 ms", "p95 ms", "ratio", "record", "limit"
         ));
         for gate in &self.timed {
             lines.push(format!(
-                "{:<34} {:>9.3} {:>9} {:>8.4} {:>8.4} {:>8.4}  {}",
+                "{:<46} {:>9.3} {:>9} {:>8.4} {:>8.4} {:>8.4}  {}",
                 format!("{} / {}", gate.name, gate.beside),
                 gate.work_ms,
                 gate.work_p95_ms
@@ -137,7 +145,18 @@ impl GateReport {
                 gate.ratio,
                 gate.recorded,
                 gate.limit,
-                if gate.alarm { "SLOWER" } else { "ok" }
+                match gate.verdict {
+                    Verdict::Passed => "ok",
+                    Verdict::Slower => "SLOWER",
+                    Verdict::TooNoisy => "too noisy to judge",
+                }
+            ));
+        }
+        let noisy = self.verdicts(Verdict::TooNoisy);
+        if noisy > 0 {
+            lines.push(format!(
+                "{noisy} of {} too noisy to judge: neither an alarm nor a pass",
+                self.timed.len()
             ));
         }
         lines.push(format!(
@@ -172,24 +191,23 @@ pub fn run_gates(options: &GateOptions, on_step: &mut dyn FnMut(&str)) -> Result
     let machine = Machine::detect();
     let kernel = engine::encoder::default_kernel_name()?;
     let key = record::key(&machine, kernel);
-    on_step("preparing what is timed");
-    let bench = timed::Bench::open(options)?;
-    let mut gates = bench.gates()?;
     let known = record::find(options, &key)?;
     let had_record = known.is_some();
     let record = match known {
         Some(record) => record,
         None => {
-            on_step("making this machine's first record");
-            let record = record::measure(&mut gates)?;
+            let record = record::measure(options, on_step)?;
             record::keep(&options.records, &key, &record)?;
             record
         }
     };
     let power = match options.power {
         0 => None,
-        runs => Some(power::measure(&mut gates, &record, runs, on_step)?),
+        runs => Some(power::measure(options, &record, runs, on_step)?),
     };
+    on_step("preparing what is timed");
+    let bench = timed::Bench::open(options)?;
+    let mut gates = bench.gates()?;
     let mut timed = Vec::new();
     for gate in &mut gates {
         on_step(&format!("timing {}", gate.name));

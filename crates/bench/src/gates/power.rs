@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::record::Record;
-use super::timed::Gate;
+use super::timed::Bench;
+use super::{GateOptions, Verdict};
 use crate::Result;
 
 /// The share of the measured time that is planted.
@@ -31,23 +32,21 @@ pub struct PowerRow {
     pub false_alarms: usize,
     /// Alarms with 10 % planted.
     pub caught: usize,
+    /// Of both kinds, what was too noisy to judge: neither alarm nor pass, and not caught.
+    pub too_noisy: usize,
 }
 
-/// `runs` runs as they are and `runs` with [`PLANTED`], in turns.
+/// `runs` runs as they are and `runs` with [`PLANTED`], in turns. The models are opened anew for each, as they are when the
+/// gates run: where they lie in memory is a part of the noise.
 pub(super) fn measure(
-    gates: &mut [Gate<'_>],
+    options: &GateOptions,
     record: &Record,
     runs: usize,
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Power> {
-    let rows = gates.iter().map(|gate| PowerRow {
-        name: gate.name,
-        false_alarms: 0,
-        caught: 0,
-    });
     let mut power = Power {
         runs,
-        gates: rows.collect(),
+        gates: Vec::new(),
         false_alarms: 0,
         caught: 0,
     };
@@ -55,38 +54,56 @@ pub(super) fn measure(
         on_step(&format!(
             "power: run {run} of {runs}, as it is and made slower"
         ));
-        let (mut alarmed, mut caught) = (false, false);
-        for (gate, row) in gates.iter_mut().zip(&mut power.gates) {
-            if gate.judge(record, 0.0)?.alarm {
-                row.false_alarms += 1;
-                alarmed = true;
-            }
-            if gate.judge(record, PLANTED)?.alarm {
-                row.caught += 1;
-                caught = true;
-            }
-        }
-        power.false_alarms += usize::from(alarmed);
-        power.caught += usize::from(caught);
+        power.false_alarms += usize::from(power.run(options, record, 0.0)?);
+        power.caught += usize::from(power.run(options, record, PLANTED)?);
     }
     Ok(power)
 }
 
 impl Power {
+    /// One run, counted gate by gate; whether any alarmed.
+    fn run(&mut self, options: &GateOptions, record: &Record, planted: f64) -> Result<bool> {
+        let bench = Bench::open(options)?;
+        let mut gates = bench.gates()?;
+        if self.gates.is_empty() {
+            self.gates.extend(gates.iter().map(|gate| PowerRow {
+                name: gate.name,
+                false_alarms: 0,
+                caught: 0,
+                too_noisy: 0,
+            }));
+        }
+        let mut any = false;
+        for (gate, row) in gates.iter_mut().zip(&mut self.gates) {
+            let alarms = match planted {
+                0.0 => &mut row.false_alarms,
+                _ => &mut row.caught,
+            };
+            match gate.judge(record, planted)?.verdict {
+                Verdict::Passed => {}
+                Verdict::Slower => {
+                    *alarms += 1;
+                    any = true;
+                }
+                Verdict::TooNoisy => row.too_noisy += 1,
+            }
+        }
+        Ok(any)
+    }
+
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!(
             "power: {} runs as they are, {} with 10 % planted",
             self.runs, self.runs
         )];
-        let row = |name: &str, false_alarms, caught| {
+        let alarms = |name: &str, false_alarms: usize, caught: usize| {
             format!("  {name:<32} {false_alarms:>3} false alarms, {caught:>3} caught")
         };
-        lines.extend(
-            self.gates
-                .iter()
-                .map(|g| row(g.name, g.false_alarms, g.caught)),
-        );
-        lines.push(row("any of them", self.false_alarms, self.caught));
+        lines.extend(self.gates.iter().map(|gate| {
+            let alarms = alarms(gate.name, gate.false_alarms, gate.caught);
+            format!("{alarms}, {:>3} too noisy to judge", gate.too_noisy)
+        }));
+        lines.push(alarms("any of them", self.false_alarms, self.caught));
         lines
     }
 }

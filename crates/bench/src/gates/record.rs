@@ -6,15 +6,25 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::timed::Gate;
+use super::timed::Bench;
 use super::{GateOptions, TOLERANCE};
 use crate::times::percentile;
 use crate::{COMMIT, Error, Machine, Result};
 
+/// The version of the file. 1, which named none, held medians beside the scalar kernels.
+const VERSION: u32 = 2;
 /// Runs that a record is made of.
-const RUNS: usize = 7;
+const RUNS: usize = 5;
 /// Standard deviations of a record's own runs that the limit leaves room for.
 const ROOM: f64 = 3.0;
+
+/// What a file holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Records {
+    version: u32,
+    /// Each machine's record by its [`key`].
+    machines: BTreeMap<String, Record>,
+}
 
 /// One machine's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,9 +62,14 @@ impl RecordedGate {
         }
     }
 
+    /// The share by which a later ratio may be larger.
+    pub(super) fn tolerance(self) -> f64 {
+        TOLERANCE.max(ROOM * self.scatter)
+    }
+
     /// The ratio above which it is an alarm.
     pub(super) fn limit(self) -> f64 {
-        self.ratio * (1.0 + TOLERANCE.max(ROOM * self.scatter))
+        self.ratio * (1.0 + self.tolerance())
     }
 }
 
@@ -73,16 +88,18 @@ pub(super) fn find(options: &GateOptions, key: &str) -> Result<Option<Record>> {
     Ok(None)
 }
 
-/// A fresh record.
-pub(super) fn measure(gates: &mut [Gate<'_>]) -> Result<Record> {
+/// A fresh record. The models are opened anew for each run, so that its scatter holds what their place in memory does.
+pub(super) fn measure(options: &GateOptions, on_step: &mut dyn FnMut(&str)) -> Result<Record> {
     let mut ratios: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for _ in 0..RUNS {
-        for gate in gates.iter_mut() {
-            let run = gate.measure(0.0)?;
-            ratios
-                .entry(gate.name.to_owned())
-                .or_default()
-                .push(run.ratio);
+    for run in 1..=RUNS {
+        on_step(&format!(
+            "making this machine's first record: run {run} of {RUNS}"
+        ));
+        let bench = Bench::open(options)?;
+        let mut gates = bench.gates()?;
+        for gate in &mut gates {
+            let name = gate.name.to_owned();
+            ratios.entry(name).or_default().push(gate.measure()?);
         }
     }
     Ok(Record {
@@ -96,8 +113,12 @@ pub(super) fn measure(gates: &mut [Gate<'_>]) -> Result<Record> {
 
 /// Adds the record to the file, which is made where it is missing.
 pub(super) fn keep(path: &Path, key: &str, record: &Record) -> Result<()> {
-    let mut all = read(path)?;
-    all.insert(key.to_owned(), record.clone());
+    let mut machines = read(path)?;
+    machines.insert(key.to_owned(), record.clone());
+    let records = Records {
+        version: VERSION,
+        machines,
+    };
     let io = |source| Error::Io {
         path: path.to_owned(),
         source,
@@ -105,7 +126,7 @@ pub(super) fn keep(path: &Path, key: &str, record: &Record) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io)?;
     }
-    let text = serde_json::to_string_pretty(&all).expect("names and numbers");
+    let text = serde_json::to_string_pretty(&records).expect("names and numbers");
     fs::write(path, text + "\n").map_err(io)
 }
 
@@ -120,10 +141,18 @@ fn read(path: &Path) -> Result<BTreeMap<String, Record>> {
             });
         }
     };
-    serde_json::from_slice(&bytes).map_err(|error| Error::Io {
+    let broken = |error: serde_json::Error| Error::Io {
         path: path.to_owned(),
         source: error.into(),
-    })
+    };
+    let content: serde_json::Value = serde_json::from_slice(&bytes).map_err(broken)?;
+    if content.get("version").and_then(serde_json::Value::as_u64) != Some(u64::from(VERSION)) {
+        return Err(Error::OtherGates {
+            path: path.to_owned(),
+        });
+    }
+    let records: Records = serde_json::from_value(content).map_err(broken)?;
+    Ok(records.machines)
 }
 
 #[cfg(test)]
@@ -170,5 +199,22 @@ mod tests {
         assert_eq!(find(&options(&path, None), "another").unwrap(), None);
         fs::write(&path, "{").unwrap();
         assert!(find(&options(&path, None), "this one").is_err());
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_refused_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("old.json");
+        for old in [
+            r#"{"this one": {"commit": "abc", "gates": {}}}"#,
+            r#"{"version": 1}"#,
+        ] {
+            fs::write(&path, old).unwrap();
+            let said = read(&path).unwrap_err().to_string();
+            assert!(
+                said.contains("old.json") && said.contains("delete it"),
+                "{said}"
+            );
+        }
     }
 }

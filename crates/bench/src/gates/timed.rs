@@ -8,13 +8,25 @@ use engine::decoder::{Decoder, DecoderOptions, Work};
 use engine::encoder::{Encoder, EncoderOptions};
 use engine::quant::decoder::{DecoderQuant, Target, quantize_decoder};
 use engine::store::ModelStore;
-use kernels::Isa;
+use kernels::Kernels;
 
+use super::figure::{self, Block, Figure};
 use super::record::Record;
-use super::{GateOptions, TimedGate};
+use super::{GateOptions, RecordedGate, TimedGate};
 use crate::texts::{self, Texts};
-use crate::times::percentile;
 use crate::{Error, Result, Times};
+
+/// Runs of each side in a block. The first finds the caches and the other pool's threads as the other side left them; the
+/// fastest is one of the next.
+pub(super) const REPEATS: usize = 3;
+/// What each thread reads again and again beside work that the cores limit: it fits the inner caches of every machine.
+const CACHED_BYTES: usize = 128 << 10;
+/// So often: some milliseconds, like the work.
+const CACHED_PASSES: usize = 2_000;
+/// What all threads together read beside work that the weights' way to the cores limits: as much as the small decoder has.
+const STREAMED_BYTES: usize = 4 << 20;
+/// So often: some milliseconds again.
+const STREAMED_PASSES: usize = 30;
 
 type Run<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 
@@ -22,64 +34,59 @@ type Run<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 pub(super) struct Gate<'a> {
     pub(super) name: &'static str,
     beside: &'static str,
-    rounds: usize,
     work: Run<'a>,
     reference: Run<'a>,
 }
 
-/// One measurement of a gate.
-pub(super) struct Measured {
-    pub(super) ratio: f64,
-    work: Times,
-}
-
 impl Gate<'_> {
-    /// The median ratio over the rounds, of which the first two do not count. `planted`: the share of its time that the
-    /// work is made longer by.
-    pub(super) fn measure(&mut self, planted: f64) -> Result<Measured> {
-        let (mut ratios, mut works) = (Vec::new(), Vec::new());
-        for round in 0..self.rounds + 2 {
-            // Who goes first changes, so that neither always follows the other into a warm cache.
-            let (work, reference) = if round % 2 == 0 {
-                let work = spent(&mut self.work, planted)?;
-                (work, spent(&mut self.reference, 0.0)?)
-            } else {
-                let reference = spent(&mut self.reference, 0.0)?;
-                (spent(&mut self.work, planted)?, reference)
-            };
-            if round >= 2 {
-                ratios.push(work / reference);
-                works.push(1e3 * work);
-            }
+    /// A few runs of the work, then of the reference. `planted`: the share of its time that the work is made longer by;
+    /// `works_ms` is told the time of each of its runs.
+    fn block(&mut self, planted: f64, works_ms: &mut Vec<f64>) -> Result<Block> {
+        let mut block = Block {
+            work: f64::INFINITY,
+            reference: f64::INFINITY,
+            spent: 0.0,
+        };
+        for _ in 0..REPEATS {
+            let work = spent(&mut self.work, planted)?;
+            block.work = block.work.min(work);
+            block.spent += work;
+            works_ms.push(1e3 * work);
         }
-        ratios.sort_by(f64::total_cmp);
-        Ok(Measured {
-            ratio: percentile(&ratios, 0.5),
-            work: Times::of(&works),
-        })
+        for _ in 0..REPEATS {
+            let reference = spent(&mut self.reference, 0.0)?;
+            block.reference = block.reference.min(reference);
+            block.spent += reference;
+        }
+        Ok(block)
     }
 
-    /// Measures and compares; what alarms is measured once more, and only alarms if it does again.
+    /// The ratio of one measurement, for a record.
+    pub(super) fn measure(&mut self) -> Result<f64> {
+        let mut works_ms = Vec::new(); // a record keeps none of them
+        self.block(0.0, &mut works_ms)?; // warm-up
+        let figure = Figure::sample(figure::FIRST, || self.block(0.0, &mut works_ms))?;
+        Ok(figure.ratio)
+    }
+
+    /// Measures and compares.
     pub(super) fn judge(&mut self, record: &Record, planted: f64) -> Result<TimedGate> {
         let known = record.gates.get(self.name).copied();
-        let limit = known.map_or(f64::INFINITY, super::RecordedGate::limit);
-        let mut measured = self.measure(planted)?;
-        if measured.ratio > limit {
-            let again = self.measure(planted)?;
-            if again.ratio < measured.ratio {
-                measured = again;
-            }
-        }
+        let mut works_ms = Vec::new();
+        self.block(planted, &mut works_ms)?; // warm-up
+        works_ms.clear();
+        let (figure, verdict) = figure::judge(known, || self.block(planted, &mut works_ms))?;
+        let work = Times::of(&works_ms);
         Ok(TimedGate {
             name: self.name,
             beside: self.beside,
-            work_ms: measured.work.p50_ms,
-            work_p95_ms: measured.work.p95_ms,
-            ratio: measured.ratio,
+            work_ms: work.p50_ms,
+            work_p95_ms: work.p95_ms,
+            ratio: figure.ratio,
             recorded: known.map_or(f64::NAN, |known| known.ratio),
-            limit,
-            n: self.rounds,
-            alarm: measured.ratio > limit,
+            limit: known.map_or(f64::INFINITY, RecordedGate::limit),
+            n: figure.blocks,
+            verdict,
         })
     }
 }
@@ -100,9 +107,8 @@ fn spent(run: &mut Run<'_>, planted: f64) -> Result<f64> {
 /// Everything that the gates work with.
 pub(super) struct Bench {
     texts: Texts,
-    fast: Encoder,
-    scalar: Encoder,
-    tiny: Option<(Decoder, Decoder)>,
+    encoder: Encoder,
+    tiny: Option<Decoder>,
     program: std::path::PathBuf,
     home: tempfile::TempDir,
 }
@@ -110,13 +116,6 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn open(options: &GateOptions) -> Result<Bench> {
         let folder = options.models_dir.join("minilm-int8");
-        let open = |kernel| {
-            let options = EncoderOptions {
-                kernel,
-                ..EncoderOptions::default()
-            };
-            Encoder::open(&folder, &options)
-        };
         let home = tempfile::tempdir().map_err(|source| Error::Io {
             path: std::env::temp_dir(),
             source,
@@ -128,8 +127,7 @@ impl Bench {
             .transpose()?;
         Ok(Bench {
             texts: texts::load(),
-            fast: open(None)?,
-            scalar: open(Some(Isa::Scalar))?,
+            encoder: Encoder::open(&folder, &EncoderOptions::default())?,
             tiny,
             program: options.program.clone(),
             home,
@@ -147,58 +145,49 @@ impl Bench {
             .map(String::as_str)
             .collect();
         let one_by_one = few.clone();
+        let threads = self.encoder.threads();
+        let cached = || reads(threads, CACHED_BYTES, CACHED_PASSES);
         let mut gates = vec![
             gate(
                 "a short text",
-                "scalar",
-                100,
-                self.embed(&self.fast, vec![short], 8),
-                self.embed(&self.scalar, vec![short], 1),
+                "cached reads",
+                self.embed(vec![short], 8),
+                cached()?,
             ),
             gate(
                 "200 words",
-                "scalar, short",
-                100,
-                self.embed(&self.fast, vec![long], 1),
-                self.embed(&self.scalar, vec![short], 1),
+                "cached reads",
+                self.embed(vec![long], 1),
+                cached()?,
             ),
-            gate(
-                "32 texts together",
-                "one by one",
-                60,
-                self.embed(&self.fast, few, 1),
-                {
-                    Box::new(move || {
-                        for text in &one_by_one {
-                            std::hint::black_box(self.fast.embed(&[text]));
-                        }
-                        Ok(())
-                    })
-                },
-            ),
+            gate("32 texts together", "one by one", self.embed(few, 1), {
+                Box::new(move || {
+                    for text in &one_by_one {
+                        std::hint::black_box(self.encoder.embed(&[text]));
+                    }
+                    Ok(())
+                })
+            }),
         ];
-        if let Some((fast, scalar)) = &self.tiny {
+        if let Some(tiny) = &self.tiny {
             gates.push(gate(
                 "reading 128 tokens",
-                "scalar, 16",
-                100,
-                read(fast, 128),
-                read(scalar, 16),
+                "cached reads",
+                read(tiny, 128),
+                cached()?,
             ));
             gates.push(gate(
                 "writing 16 tokens",
-                "scalar, 4",
-                100,
-                write(fast, 1, 16),
-                write(scalar, 1, 4),
+                "reads of 4 MB",
+                write(tiny, 1, 16),
+                reads(threads, STREAMED_BYTES / threads, STREAMED_PASSES)?,
             ));
             gates.push(gate(
                 "8 texts of 16 together",
                 "one by one",
-                60,
-                write(fast, 8, 16),
+                write(tiny, 8, 16),
                 {
-                    let mut alone = write(fast, 1, 16);
+                    let mut alone = write(tiny, 1, 16);
                     Box::new(move || (0..8).try_for_each(|_| alone()))
                 },
             ));
@@ -206,7 +195,6 @@ impl Bench {
         gates.push(gate(
             "start of the program",
             "start of true",
-            60,
             self.start(&["version"]),
             {
                 let mut command = Command::new("true");
@@ -216,7 +204,6 @@ impl Bench {
         gates.push(gate(
             "saving an entry",
             "start of true, file synced",
-            60,
             self.start(&["new", "--no-analysis", "a plain line"]),
             {
                 let mut command = Command::new("true");
@@ -231,10 +218,10 @@ impl Bench {
     }
 
     /// Embeds `texts` in one call, `times` times.
-    fn embed<'a>(&'a self, encoder: &'a Encoder, texts: Vec<&'a str>, times: usize) -> Run<'a> {
+    fn embed<'a>(&'a self, texts: Vec<&'a str>, times: usize) -> Run<'a> {
         Box::new(move || {
             for _ in 0..times {
-                std::hint::black_box(encoder.embed(&texts));
+                std::hint::black_box(self.encoder.embed(&texts));
             }
             Ok(())
         })
@@ -257,21 +244,42 @@ impl Bench {
 fn gate<'a>(
     name: &'static str,
     beside: &'static str,
-    rounds: usize,
     work: Run<'a>,
     reference: Run<'a>,
 ) -> Gate<'a> {
     Gate {
         name,
         beside,
-        rounds,
         work,
         reference,
     }
 }
 
-/// The small decoder in INT8, with the best kernels and with the scalar ones.
-fn tiny(from: &Path, dir: &Path) -> Result<(Decoder, Decoder)> {
+/// Reads `bytes_each` bytes on every thread `passes` times with vector loads. It follows the clock and the caches of all
+/// cores as the kernels do, and shares no code with what is judged but the choice of the instruction set: not its pool, so
+/// that a slower pool shows.
+fn reads(threads: usize, bytes_each: usize, passes: usize) -> Result<Run<'static>> {
+    let kernels = Kernels::from_env().map_err(engine::Error::from)?;
+    let bytes = vec![1_u8; threads * bytes_each];
+    Ok(Box::new(move || {
+        let pass = |part: &[u8]| {
+            for _ in 0..passes {
+                std::hint::black_box(kernels.read_through(std::hint::black_box(part)));
+            }
+        };
+        std::thread::scope(|scope| {
+            let (mine, others) = bytes.split_at(bytes_each);
+            for part in others.chunks(bytes_each) {
+                scope.spawn(move || pass(part));
+            }
+            pass(mine);
+        });
+        Ok(())
+    }))
+}
+
+/// The small decoder in INT8.
+fn tiny(from: &Path, dir: &Path) -> Result<Decoder> {
     let store = ModelStore::new(dir.join("models"));
     store.import(from, Some("tiny"))?;
     let quant = DecoderQuant {
@@ -288,14 +296,10 @@ fn tiny(from: &Path, dir: &Path) -> Result<(Decoder, Decoder)> {
         Some(&plain),
         &mut |_, _| {},
     )?;
-    let open = |kernel| {
-        let options = DecoderOptions {
-            kernel,
-            ..DecoderOptions::default()
-        };
-        Decoder::open(&store.path("tiny-int8"), &options)
-    };
-    Ok((open(None)?, open(Some(Isa::Scalar))?))
+    Ok(Decoder::open(
+        &store.path("tiny-int8"),
+        &DecoderOptions::default(),
+    )?)
 }
 
 /// Reads a prompt of `tokens` tokens that the cache does not hold.
@@ -369,68 +373,4 @@ fn synced(path: &Path) -> Result<()> {
             .map_err(io)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::gates::record::RecordedGate;
-
-    fn busy(of: Duration) -> Run<'static> {
-        Box::new(move || {
-            let begun = Instant::now();
-            while begun.elapsed() < of {
-                std::hint::spin_loop();
-            }
-            Ok(())
-        })
-    }
-
-    #[test]
-    fn a_gate_alarms_when_the_work_outgrows_its_record_and_not_otherwise() {
-        let mut gate = gate(
-            "busy",
-            "busy",
-            20,
-            busy(Duration::from_millis(2)),
-            busy(Duration::from_millis(2)),
-        );
-        let record = |ratio| Record {
-            commit: String::new(),
-            gates: [(
-                "busy".to_owned(),
-                RecordedGate {
-                    ratio,
-                    scatter: 0.0,
-                    runs: 1,
-                },
-            )]
-            .into(),
-        };
-        // Twice what it was cannot be noise, and neither can half of it.
-        assert!(gate.judge(&record(0.5), 0.0).unwrap().alarm);
-        assert!(!gate.judge(&record(2.0), 0.0).unwrap().alarm);
-        assert!(
-            gate.judge(&record(1.0), 0.5).unwrap().alarm,
-            "half more was planted"
-        );
-    }
-
-    #[test]
-    fn a_gate_without_a_record_never_alarms() {
-        let mut gate = gate(
-            "new",
-            "busy",
-            3,
-            busy(Duration::from_millis(1)),
-            busy(Duration::from_micros(10)),
-        );
-        let record = Record {
-            commit: String::new(),
-            gates: Default::default(),
-        };
-        assert!(!gate.judge(&record, 0.0).unwrap().alarm);
-    }
 }
