@@ -19,7 +19,7 @@ use std::io::BufWriter;
 
 use kernels::{Kernels, PackedQ};
 
-use crate::model::linear::stored_shapes;
+use crate::model::linear::{shape_of, stored_shapes};
 use crate::model::minilm::{Config, MiniLm, Place, with_segment};
 use crate::pool::{self, Pool, Team};
 use crate::store::{ModelInfo, ModelStore, QUANTIZED_FROM, TOKENIZER, WEIGHTS};
@@ -219,7 +219,9 @@ fn quantize(
         }
         let packed = std::sync::Mutex::new(Vec::new());
         pool.for_each(tasks, |(name, inputs, weight, bias)| {
-            let smoothed = smooth::pack_smoothed(kernels, inputs, &weight, bias.len());
+            let shape = shape_of(bias.len(), weight.len() / bias.len())
+                .expect("an encoder's layer is small");
+            let smoothed = smooth::pack_smoothed(kernels, inputs, &weight, shape);
             let mut packed = packed
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);

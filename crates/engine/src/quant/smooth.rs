@@ -1,9 +1,8 @@
 //! How much of the activations' range moves into the weights.
 
-use kernels::{Kernels, LinearF32, MatMut, PackedQ, QRows, pack_q};
+use kernels::{Kernels, LinearF32, MatMut, PackedQ, QRows, QShape, pack_q};
 
 use super::SquaredError;
-use crate::model::linear::shape_of;
 
 /// The exponents that are tried; 0 moves nothing.
 const STRENGTHS: [f32; 7] = [0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
@@ -18,20 +17,19 @@ pub(crate) struct Smoothed {
     pub(crate) error: SquaredError,
 }
 
-/// Packs `weight` (`[outputs, inputs]`) with the strength that loses least on `sample` (`[rows, inputs]`).
+/// Packs `weight` (`[outputs, inputs]`) as `shape` says, with the strength that loses least on `sample` (`[rows, inputs]`).
 pub(crate) fn pack_smoothed(
     kernels: Kernels,
     sample: &[f32],
     weight: &[f32],
-    outputs: usize,
+    shape: QShape,
 ) -> Smoothed {
-    let inputs = weight.len() / outputs;
-    let exact = product(kernels, sample, weight, outputs, inputs);
+    let exact = product(kernels, sample, weight, shape.n, shape.k);
     STRENGTHS
         .into_iter()
         .map(|strength| {
-            let smoothed = at_strength(sample, weight, outputs, strength);
-            let loss = loss(kernels, &smoothed, sample, &exact, outputs);
+            let smoothed = at_strength(sample, weight, shape, strength);
+            let loss = loss(kernels, &smoothed, sample, &exact);
             (loss, smoothed)
         })
         .min_by(|a, b| a.0.total_cmp(&b.0))
@@ -39,15 +37,14 @@ pub(crate) fn pack_smoothed(
         .expect("there are strengths to try")
 }
 
-fn at_strength(sample: &[f32], weight: &[f32], outputs: usize, strength: f32) -> Smoothed {
-    let inputs = weight.len() / outputs;
+fn at_strength(sample: &[f32], weight: &[f32], shape: QShape, strength: f32) -> Smoothed {
+    let inputs = shape.k;
     let factors = factors(sample, weight, inputs, strength);
     let scaled: Vec<f32> = weight
         .chunks_exact(inputs)
         .flat_map(|row| row.iter().zip(&factors).map(|(w, f)| w * f))
         .collect();
-    let shape = shape_of(outputs, inputs).expect("an encoder's layer is small");
-    let packed = pack_q(&scaled, outputs, inputs, shape.group, shape.bits, None)
+    let packed = pack_q(&scaled, shape.n, inputs, shape.group, shape.bits, None)
         .expect("sizes are those of the matrix");
     let mut error = SquaredError::default();
     let columns = weight.chunks_exact(inputs).zip(dequantized(&packed));
@@ -103,13 +100,7 @@ fn dequantized(packed: &PackedQ) -> impl Iterator<Item = Vec<f32>> {
 }
 
 /// The squared error of the product.
-fn loss(
-    kernels: Kernels,
-    smoothed: &Smoothed,
-    sample: &[f32],
-    exact: &[f32],
-    outputs: usize,
-) -> f64 {
+fn loss(kernels: Kernels, smoothed: &Smoothed, sample: &[f32], exact: &[f32]) -> f64 {
     let packed = &smoothed.packed;
     let (k, group) = (packed.shape.k, packed.shape.group);
     let weight: Vec<f32> = dequantized(packed).flatten().collect();
@@ -119,7 +110,7 @@ fn loss(
     let rounded: Vec<f32> = (0..sample.len())
         .map(|i| bytes.value(i / k, i % k))
         .collect();
-    let got = product(kernels, &rounded, &weight, outputs, k);
+    let got = product(kernels, &rounded, &weight, packed.shape.n, k);
     got.iter()
         .zip(exact)
         .map(|(a, b)| f64::from(a - b).powi(2))

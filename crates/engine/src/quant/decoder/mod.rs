@@ -8,6 +8,7 @@
 //! `mixed` begins with 4 bits and spends what the budget leaves on 8 bits where they remove most of the error a byte
 //! (`plan`, `worth`).
 
+mod balance;
 mod install;
 mod moments;
 mod pass;

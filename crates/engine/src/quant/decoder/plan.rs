@@ -88,6 +88,12 @@ pub(crate) fn matrices(config: &Config, options: &DecoderQuant) -> Vec<Planned> 
     planned
 }
 
+/// What the matrix `what` is rounded to.
+pub(crate) fn shape_of(planned: &[Planned], what: What) -> QShape {
+    let found = planned.iter().find(|planned| planned.what == what);
+    found.expect("every matrix is planned").shape
+}
+
 /// Bytes of codes and scales.
 pub(crate) fn bytes(shape: QShape) -> u64 {
     shape.code_bytes() as u64 + 2 * shape.scale_count() as u64

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use kernels::QShape;
 
+use super::balance::balance;
 use super::moments::Moments;
 use super::pass::{Pass, Place};
 use super::plan::{self, Planned, What, Worth};
@@ -76,15 +77,15 @@ fn gains(
         team: hands.team,
         config,
     };
-    let shape_of = |what: What| {
-        let found = planned.iter().find(|planned| planned.what == what);
-        found.expect("every matrix is planned").shape
-    };
+    let shape_of = |what: What| plan::shape_of(planned, what);
     let mut gains: BTreeMap<(usize, Place), f64> = BTreeMap::new();
     let squares = |rows: &[f32]| f64::from(hands.kernels.dot(rows, rows));
     let mut embedded = squares(&states.rows);
     for l in 0..config.num_hidden_layers {
         let mut layer = read_layer(source, config, l)?;
+        balance(hands, pass, &mut layer, &states, |place| {
+            shape_of(What::Layer(l, place))
+        });
         let inputs = observe(hands, pass, &layer, &states);
         let mut losses: BTreeMap<Place, Loss> = BTreeMap::new();
         for place in Place::ALL {

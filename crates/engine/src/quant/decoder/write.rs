@@ -6,6 +6,7 @@ use std::path::Path;
 
 use kernels::{PackedQ, QShape};
 
+use super::balance::balance;
 use super::moments::Moments;
 use super::pass::{LayerWeights, Pass, Place, States};
 use super::plan::{self, Planned, What};
@@ -61,6 +62,9 @@ pub(crate) fn write_quantized<W: Write>(
     let mut matrices = planned.iter();
     for l in 0..config.num_hidden_layers {
         let mut layer = read_layer(source, config, l)?;
+        balance(hands, pass, &mut layer, &states, |place| {
+            plan::shape_of(&planned, What::Layer(l, place))
+        });
         let mut inputs = observe(hands, pass, &layer, &states);
         out.floats(&layer.attention_norm)?;
         for place in Place::ALL {
