@@ -134,12 +134,12 @@ train: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adap
 .PHONY: train-judge
 train-judge: requirements $(TARGET)/tools/ready $(TARGET)/upstream/ready test-model ## Train the judge of the semantic cache
 	@run() { $(call python,tools) tools/train/judge/"$$1".py "$${@:2}"; }; \
-	authors="data/cache-pairs/author-a.jsonl data/cache-pairs/author-b.jsonl data/cache-pairs/author-d.jsonl"; \
+	authors=$$(echo data/cache-pairs/author-{a,b,d,e,f,h,i}.jsonl); \
 	run train --model-dir '$(UPSTREAM)' --pairs $$authors; \
 	run export --model-dir '$(UPSTREAM)'; \
 	said() { $(CARGO) run --release --locked --quiet -p companion-assistant --example measure_pairs -- '$(TEST_MODELS)/minilm-int8' crates/assistant/assets "$$@"; }; \
 	said $$authors > '$(TARGET)/judge-said.jsonl'; \
-	said data/cache-pairs/author-e.jsonl > '$(TARGET)/judge-unseen.jsonl'; \
+	said data/cache-pairs/author-g.jsonl > '$(TARGET)/judge-unseen.jsonl'; \
 	run calibrate '$(TARGET)/judge-said.jsonl' --unseen '$(TARGET)/judge-unseen.jsonl'
 
 .PHONY: labelled

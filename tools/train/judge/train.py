@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Train the judge of pairs.
 
-    python tools/train/judge/train.py --model-dir DIR --pairs data/cache-pairs/author-{a,b,d}.jsonl \\
-        [--mock ../shared/data/pairs/gptcache_mock.jsonl] [--epochs 20] [--from target/judge.pt] [--out target/judge.pt]
+    python tools/train/judge/train.py --model-dir DIR --pairs data/cache-pairs/author-{a,b,d,e,f,h,i}.jsonl \\
+        [--mock ../shared/data/pairs/gptcache_mock.jsonl] [--epochs 5] [--from target/judge.pt] [--out target/judge.pt]
 
 One cluster in five of these authors is never trained on: it shows how training goes, and `calibrate.py` chooses thresholds on it.
 The author who is the test (`author-c.jsonl`) is never given here. Each epoch reads other pairs of the same clusters. The rate
@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--pairs", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--watch-author", type=pathlib.Path, help="an author who is only looked at, never trained on")
     parser.add_argument("--mock", type=pathlib.Path)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--fall", type=float, default=0.6)
     parser.add_argument("--minutes", type=float, help="instead of a number of epochs: as many as fit, the rate falling by the clock")
     parser.add_argument("--from", dest="start", type=pathlib.Path)
