@@ -125,7 +125,8 @@ train-heads: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train th
 .PHONY: train
 train: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adapted encoder on data/journal-train
 	@run() { $(call python,tools) tools/train/adapter/"$$1".py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' "$${@:2}"; }; \
-	run train --entries data/journal-train/train-*.jsonl; \
+	run train --entries data/journal-train/train-*.jsonl --threads 1; \
+	run train --entries data/journal-train/train-*.jsonl --threads 1 --from '$(TARGET)/adapter.pt' --epochs 1 --rate 8e-4; \
 	run export --entries data/journal-train/train-*.jsonl; \
 	$(call python,tools) tools/eval/heads_eval.py --adapter target/adapter.pt --model-dir '$(UPSTREAM)' --baselines --held-out data/journal-train/train-*.jsonl
 
