@@ -35,7 +35,7 @@ impl Default for CacheOptions {
             thresholds: Thresholds::default(),
             max_false_hits: 0.01,
             candidates: 8,
-            judged: 2,
+            judged: 1,
         }
     }
 }
