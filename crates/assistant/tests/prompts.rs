@@ -118,6 +118,23 @@ fn an_empty_journal_is_asked_something_that_presupposes_nothing() {
 }
 
 #[test]
+fn what_became_of_something_is_asked_only_hours_after_it_was_written() {
+    let (mut journal, _dir) = journal();
+    let text =
+        "The report is half done. I moved the tables to the end and rang the printer about it.";
+    let entry = add(&mut journal, "2026-11-24 19:40", text);
+    analyse(&mut journal, &entry, 0.1, &["work"]);
+    let asks_later = |now: &str| {
+        (0..300).any(|seed| {
+            let chosen = prompt::choose(&journal, None, &at(now), seed).unwrap();
+            prompt::question(&chosen.id).is_some_and(|q| q.later)
+        })
+    };
+    assert!(!asks_later("2026-11-24 20:00"));
+    assert!(asks_later("2026-11-25 20:00"));
+}
+
+#[test]
 fn questions_of_the_morning_are_not_asked_at_night() {
     let (journal, _dir) = written();
     for (hour, wrong) in [

@@ -33,6 +33,9 @@ pub struct Question {
     pub time: Time,
     /// It refers to something written lately, and makes no sense without it.
     pub follows: bool,
+    /// It asks what came of it since, which nobody knows of what was written a moment ago.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
 }
 
 /// What a question asks the writer to do.

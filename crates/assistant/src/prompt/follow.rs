@@ -16,6 +16,8 @@ const STALE: f32 = 0.18;
 const FELT: f32 = 0.3;
 /// How far chance moves the worth of a sentence: else the newest entry would be followed up for days.
 const CHANCE: f32 = 0.4;
+/// Hours after which one can ask what came of something.
+const LATER_HOURS: f64 = 8.0;
 /// A quote keeps at least this many words however long the question is.
 const FEWEST_WORDS: usize = 6;
 
@@ -83,8 +85,9 @@ pub(super) fn passage<'a>(
             Mood::Mixed => analysis.mixed,
         };
         let theme = question.themes.is_empty() || question.themes.contains(&p.claim);
+        let ripe = !question.later || hours_between(&read.entry.when, &state.now) >= LATER_HOURS;
         let quotable = !quotes || quote_in(question, &read.entry.text[p.span.clone()]).is_some();
-        if !(mood && theme && quotable) {
+        if !(mood && theme && ripe && quotable) {
             return None;
         }
         let strength = if p.claim == "sentiment" {
@@ -105,6 +108,13 @@ pub(super) fn passage<'a>(
             }
         },
     )
+}
+
+fn hours_between(then: &ZonedDateTime, now: &ZonedDateTime) -> f64 {
+    now.timestamp()
+        .duration_since(then.timestamp())
+        .as_secs_f64()
+        / 3600.0
 }
 
 /// The words of `sentence` that `question` has room for.
