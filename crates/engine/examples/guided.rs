@@ -7,6 +7,12 @@
 //! With a GGUF file, also what guiding costs a step where the vocabulary is that file's: logits are random, so that nothing
 //! but sampling and guiding is timed, guided and free in turns.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what this program is for"
+)]
+
 use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -5,6 +5,12 @@
 //! MODEL_DIR is a model that `companion model synth` made; it has no tokenizer, so the file's is put beside it in a
 //! folder of its own, compiled as `companion model pull` does it. The file's pages are in memory (a first run is not counted).
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what this program is for"
+)]
+
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
