@@ -64,14 +64,27 @@ def inputs_of(model, texts):
     return {name: torch.cat(rows) for name, rows in seen.items()}
 
 
+def norm_before(name):
+    """The norm whose output a matrix reads; none before the inner ones."""
+    layer, _, kind = name.rpartition(".")
+    layer = layer.rpartition(".")[0]
+    if kind == "lm_head":
+        return "model.norm.weight"
+    if kind in ("gate_proj", "up_proj"):
+        return f"{layer}.post_attention_layernorm.weight"
+    return f"{layer}.input_layernorm.weight" if kind in ("q_proj", "k_proj", "v_proj") else None
+
+
 @torch.no_grad()
-def errors(model, inputs, replaced):
-    """|y - y'| / |y| by kind of matrix, and of the mean square over kinds."""
-    of_kind = {}
+def errors(model, inputs, replaced, norms):
+    """|y - y'| / |y| by kind of matrix, and of the mean square over kinds. `norms`: those that differ from the float network's."""
+    of_kind, floats = {}, dict(model.named_parameters())
     for name, x in inputs.items():
         weight, group, smooth = replaced["model.embed_tokens" if name == "lm_head" else name]
         exact = torch.nn.functional.linear(x, model.get_submodule(name).weight)
-        found = Rounded(weight, None, group, smooth)(x)
+        norm = norm_before(name)
+        moved = norms[norm] / floats[norm] if norm in norms else 1.0
+        found = Rounded(weight, None, group, smooth)(x * moved)
         part = ((found - exact).square().sum() / exact.square().sum()).item()
         of_kind.setdefault(name.rpartition(".")[2], []).append(part)
     squares = {kind: sum(of_kind[kind]) / len(of_kind[kind]) for kind in KINDS}
@@ -100,8 +113,8 @@ def main():
         print(f"| format | {' | '.join(KINDS)} | all |\n| --- |{' ---: |' * (len(KINDS) + 1)}")
         for to, format in PAIRS:
             companion("quantize", "synthetic", "--to", to, "--force", "--quiet")
-            for name, _, replaced, _ in (ours(home / "models" / f"synthetic-{to}", model), emulated(model, format)):
-                each, mean = errors(model, inputs, replaced)
+            for name, _, replaced, norms in (ours(home / "models" / f"synthetic-{to}", model), emulated(model, format)):
+                each, mean = errors(model, inputs, replaced, norms)
                 print(f"| {name} | {' | '.join(f'{each[kind]:.5f}' for kind in KINDS)} | {mean:.5f} |", flush=True)
 
 
