@@ -11,13 +11,11 @@ which is which goes to a file apart. A reader who sees neither sets `better` of 
 """
 
 import argparse
-import json
-import math
-import os
 import pathlib
 import random
-import subprocess
-import tempfile
+
+import blind
+from blind import rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BANK = ROOT / "crates/assistant/assets/questions.jsonl"
@@ -25,20 +23,10 @@ EVENING = "2026-03-10T21:15:00"
 NOW = "2026-03-10T21:30:00+00:00[UTC]"
 
 
-def rows(path):
-    return [json.loads(line) for line in open(path, encoding="utf-8") if line.strip()]
-
-
 def asked(binary, models, text):
     """The question about an entry that is the only one of its journal."""
-    with tempfile.TemporaryDirectory() as home:
-        os.symlink(models.resolve(), f"{home}/models")
-        env = os.environ | {"COMPANION_HOME": home, "COMPANION_NOW": NOW, "TZ": "UTC"}
-        entry = json.dumps({"date": EVENING, "text": text})
-        command = [str(binary), "import", "-", "--format", "jsonl", "--quiet"]
-        subprocess.run(command, input=entry, text=True, env=env, check=True, stdout=subprocess.DEVNULL)
-        done = subprocess.run([str(binary), "prompt", "--json"], text=True, env=env, check=True, capture_output=True)
-        return json.loads(done.stdout)
+    with blind.journal(binary, models, NOW, [{"date": EVENING, "text": text}]) as ask:
+        return ask("prompt")
 
 
 def make(args):
@@ -52,11 +40,7 @@ def make(args):
         rng.shuffle(sides)
         sheet.append({"n": number, "entry": entry["text"], "a": sides[0][1], "b": sides[1][1], "better": ""})
         key.append({"n": number, "entry": entry["id"], "a": sides[0][0], "b": sides[1][0], "ours": ours["id"], "rival": rival["id"]})
-    args.out.mkdir(parents=True, exist_ok=True)
-    for name, lines in (("questions.jsonl", sheet), ("questions-key.jsonl", key)):
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        (args.out / name).write_text(text, encoding="utf-8")
-    print(f"{len(sheet)} entries in {args.out / 'questions.jsonl'}; the key is apart")
+    blind.write(args.out, "questions-blind", sheet, key)
 
 
 def score(args):
@@ -66,8 +50,7 @@ def score(args):
         better = row["better"]
         count["tie" if better == "tie" else key[row["n"]][better]] += 1
     n, k = count["companion"] + count["random"], count["companion"]
-    tail = sum(math.comb(n, i) for i in range(max(k, n - k), n + 1)) / 2**n
-    print(f"{count} of {sum(count.values())}; sign test p = {min(1.0, 2 * tail):.2g}")
+    print(f"{count} of {sum(count.values())}; sign test p = {blind.sign_test(k, n):.2g}")
 
 
 def main():

@@ -20,15 +20,14 @@ interval of their difference.
 
 import argparse
 import datetime
-import json
 import math
-import os
 import pathlib
 import random
 import re
 import statistics
-import subprocess
-import tempfile
+
+import blind
+from blind import rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MONDAY = datetime.date(2026, 3, 2)
@@ -39,10 +38,6 @@ SIZES = (4, 5, 6)
 MARKS = ("faithful", "covers")
 # An end of a sentence: its mark (not that of an abbreviation), quotes or brackets that close, and white space; or a line's end.
 SENTENCE_END = re.compile(r"(?<=[.!?…])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bBr\.)(?<!\bSt\.)(?<!\bno\.)[\"'”’)]*\s+|\n+")
-
-
-def rows(path):
-    return [json.loads(line) for line in open(path, encoding="utf-8") if line.strip()]
 
 
 def entries_by_voice(*paths):
@@ -80,15 +75,8 @@ def dated(entries, rng):
 
 def summed_up(binary, models, entries):
     """The quotes of the summary of a journal that holds these entries alone."""
-    with tempfile.TemporaryDirectory() as home:
-        os.symlink(models.resolve(), f"{home}/models")
-        env = os.environ | {"COMPANION_HOME": home, "COMPANION_NOW": NOW, "TZ": "UTC"}
-        text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
-        command = [str(binary), "import", "-", "--format", "jsonl", "--quiet"]
-        subprocess.run(command, input=text, text=True, env=env, check=True, stdout=subprocess.DEVNULL)
-        command = [str(binary), "summary", "--week", str(MONDAY), "--quotes", "--json"]
-        done = subprocess.run(command, text=True, env=env, check=True, capture_output=True)
-    return [line["quote"] for line in json.loads(done.stdout)["lines"]]
+    with blind.journal(binary, models, NOW, entries) as ask:
+        return [line["quote"] for line in ask("summary", "--week", str(MONDAY), "--quotes")["lines"]]
 
 
 def sentences(text):
@@ -140,11 +128,7 @@ def make(args):
             }
         )
         key.append({"n": number, "a": sides[0][0], "b": sides[1][0]})
-    args.out.mkdir(parents=True, exist_ok=True)
-    for name, lines in (("summaries-blind.jsonl", sheet), ("summaries-blind-key.jsonl", key)):
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        (args.out / name).write_text(text, encoding="utf-8")
-    print(f"{len(sheet)} spans in {args.out / 'summaries-blind.jsonl'}; the key is apart")
+    blind.write(args.out, "summaries-blind", sheet, key)
 
 
 def show(args):
@@ -190,10 +174,9 @@ def score(args):
                 marks[mark][who].append(row["marks"][side][mark])
     total, k = sum(count.values()), count["companion"]
     n = k + count["first"]
-    tail = sum(math.comb(n, i) for i in range(max(k, n - k), n + 1)) / 2**n
     low, high = wilson(k, n)
     print(f"{count} of {total}; words {words}")
-    print(f"companion preferred in {k} of {n} with a preference: {k / n:.0%} ({low:.0%} to {high:.0%}), sign test p = {min(1.0, 2 * tail):.2g}")
+    print(f"companion preferred in {k} of {n} with a preference: {k / n:.0%} ({low:.0%} to {high:.0%}), sign test p = {blind.sign_test(k, n):.2g}")
     for mark in MARKS:
         ours, first = marks[mark]["companion"], marks[mark]["first"]
         gap = [x - y for x, y in zip(ours, first)]
