@@ -224,6 +224,9 @@ mod tests {
                 q.id
             );
             assert!(q.text.matches(QUOTE_SLOT).count() <= 1, "{}", q.id);
+            // Else there is no passage whose age could be looked at.
+            let of_a_passage = q.follows && (q.text.contains(QUOTE_SLOT) || !q.themes.is_empty());
+            assert!(of_a_passage || !q.later, "{} is later than nothing", q.id);
         }
     }
 
