@@ -106,7 +106,8 @@ benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTor
 	@export PATH="$$(dirname "$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))"):$(TARGET)/peers/packages/bin:$$PATH"; \
 	PYTHON="$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))" PYTHONPATH='$(TARGET)/peers/packages' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
 	for type in Q8_0 Q4_0 Q4_K_M; do \
-	  test -e '$(LLAMA)/$(SHAPE)-'$$type.gguf || $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
+	  test -e '$(LLAMA)/$(SHAPE)-'$$type.gguf || $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type \
+	    --vocabulary '$(LLAMA)'/llama_cpp_python-*/vendor/llama.cpp/models/ggml-vocab-qwen2.gguf --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
 	done; \
 	export COMPANION_HOME='$(TEST_HOME)'; \
 	for quant in int8 int4; do \
@@ -114,7 +115,9 @@ benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTor
 	done; \
 	for rows in 1 8; do \
 	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows --json '$(TARGET)/peers/decoder-$(SHAPE)-'$$rows.json; \
-	done
+	done; \
+	$(call python,peers) bench/peers/llama_server_batch.py --model '$(LLAMA)/$(SHAPE)-Q8_0.gguf' --server '$(LLAMA)/bin/llama-server' \
+	  --companion '$(COMPANION)' --companion-model '$(SHAPE)-int8-synth' --runs 2 | tee '$(TARGET)/peers/week.json'
 
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads
@@ -125,8 +128,7 @@ train-heads: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train th
 .PHONY: train
 train: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adapted encoder on data/journal-train
 	@run() { $(call python,tools) tools/train/adapter/"$$1".py --model-dir '$(UPSTREAM)' --data '$(SHARED)/data/labelled' "$${@:2}"; }; \
-	run train --entries data/journal-train/train-*.jsonl --threads 1; \
-	run train --entries data/journal-train/train-*.jsonl --threads 1 --from '$(TARGET)/adapter.pt' --epochs 1 --rate 8e-4; \
+	run train --entries data/journal-train/train-*.jsonl; \
 	run export --entries data/journal-train/train-*.jsonl; \
 	$(call python,tools) tools/eval/heads_eval.py --adapter target/adapter.pt --model-dir '$(UPSTREAM)' --baselines --held-out data/journal-train/train-*.jsonl
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """A week of entries on llama.cpp's server: the work of `companion benchmark --batch`, with its slots and with one.
 
-    target/venv-peers-llama/bin/python bench/peers/llama_server_batch.py --model MODEL.gguf --server llama-server --threads 2
+    python bench/peers/llama_server_batch.py --model MODEL.gguf --server DIR/bin/llama-server --threads 2 [--companion target/release/companion]
 
 7 entries of 265 tokens after 200 shared ones, 60 tokens out, greedy. "together": a server with --slots slots (continuous
 batching is on by default) is asked for all at once; "one after the other": one slot, one request at a time. The prompt
 cache is on in both, and the shared tokens are read before the clock starts. The tokens are numbers, so that any model
 file of the shape will do. `--server` is llama.cpp's own `llama-server`. Without one, the same work is done through
 llama-cpp-python's low-level batch interface (`llama_decode` over several sequences): the engine itself without HTTP, which
-is the faster of the two. Prints one JSON object.
+is the faster of the two. With `--companion`, it does its week in turn with the peer's, round by round. Prints one JSON object.
 """
 
 import argparse
@@ -45,7 +45,10 @@ class Server:
                 urllib.request.urlopen(f"{self.url}/health").read()
                 return
             except OSError:
+                if self.child.poll() is not None:
+                    break
                 time.sleep(0.1)
+        self.close()
         raise SystemExit("llama-server does not answer")
 
     def ask(self, tokens, count, slot=-1):
@@ -59,9 +62,18 @@ class Server:
         self.child.wait()
 
 
+def our_week(args):
+    """The week of one run of `companion benchmark --batch`."""
+    command = [args.companion, "benchmark", "--batch", "-m", args.companion_model, "--threads", str(args.threads)]
+    said = subprocess.run([*command, "--batch-runs", "1", "--json"], stdout=subprocess.PIPE, check=True)
+    return json.loads(said.stdout)["week"]
+
+
 def with_server(args, shared, texts):
-    alone, together = [], []
+    alone, together, ours = [], [], []
     for _ in range(args.runs):
+        if args.companion:
+            ours.append(our_week(args))
         server = Server(args, 1)
         server.ask(shared, 1)
         began = time.perf_counter()
@@ -78,7 +90,7 @@ def with_server(args, shared, texts):
         [thread.start() for thread in threads], [thread.join() for thread in threads]
         together.append(time.perf_counter() - began)
         server.close()
-    return alone, together
+    return alone, together, ours
 
 
 class Library:
@@ -158,7 +170,7 @@ def with_library(args):
         library.write(texts, list(range(ENTRIES)))
         together.append(time.perf_counter() - began)
     # The first run warms up.
-    return alone[1:], together[1:]
+    return alone[1:], together[1:], []
 
 
 def main():
@@ -169,11 +181,25 @@ def main():
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--port", type=int, default=18080)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--companion", help="our program, in turn with the server; its models lie in COMPANION_HOME")
+    parser.add_argument("--companion-model", default="qwen2.5-1.5b-int8-synth")
     args = parser.parse_args()
+    if args.companion and not args.server:
+        parser.error("--companion goes with --server")
     if args.server:
-        alone, together = with_server(args, *prompts(151_936))
+        alone, together, ours = with_server(args, *prompts(151_936))
     else:
-        alone, together = with_library(args)
+        alone, together, ours = with_library(args)
+    companion = None
+    if ours:
+        companion = {
+            "model": args.companion_model,
+            "sequential_s": round(statistics.median(week["sequential_s"] for week in ours), 3),
+            "batched_s": round(statistics.median(week["batched_s"] for week in ours), 3),
+            "outputs_equal": all(week["outputs_equal"] for week in ours),
+            "runs": ours,
+        }
+        companion["times_as_fast"] = round(statistics.median(together) / companion["batched_s"], 3)
     json.dump(
         {
             "peer": "llama-server" if args.server else "llama.cpp (llama-cpp-python)",
@@ -184,6 +210,7 @@ def main():
             "speedup": round(statistics.median(alone) / statistics.median(together), 3),
             "sequential_runs_s": alone,
             "batched_runs_s": together,
+            "companion": companion,
         },
         sys.stdout,
     )

@@ -217,11 +217,11 @@ def peers(report):
         rows = []
         for c in file["contestants"]:
             for f in c["figures"]:
-                ours = [g["spread"]["median"] for o in file["contestants"] if o["ours"] for g in o["figures"] if g["name"] == f["name"]]
-                times_as_fast = "" if c["ours"] or not ours else f"{max(ours) / f['spread']['median'] if f['more_is_better'] else f['spread']['median'] / min(ours):.2f}"
+                ratio = f.get("companion_times_as_fast")
+                times_as_fast = "" if ratio is None else f"{ratio:.2f}"
                 s = f["spread"]
                 rows.append((c["name"], f["name"], number(s["median"]), f"{number(s['min'])} to {number(s['max'])}", s["n"], times_as_fast))
-        yield from table(["", "figure", "median", "spread", "n", "Companion is × as fast"], rows)
+        yield from table(["", "figure", "median", "spread", "n", "Companion at as many bits is × as fast"], rows)
 
 
 def absences(report):

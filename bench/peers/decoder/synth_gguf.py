@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A GGUF file of Qwen2.5's shape with random weights, in the types that llama-quantize would choose: for speed only.
 
-    python bench/peers/decoder/synth_gguf.py --shape qwen2.5-1.5b --type Q4_K_M --out FILE
+    python bench/peers/decoder/synth_gguf.py --shape qwen2.5-1.5b --type Q4_K_M --out FILE [--vocabulary ggml-vocab-qwen2.gguf]
 
 Types follow llama.cpp's `llama_tensor_get_type`: with Q4_0 and Q4_K_M the tied embedding is Q6_K; with Q4_K_M so are half of the
 value and down projections. Rows that 256 does not divide fall back as there (Q4_K to Q5_0, Q6_K to Q8_0). Blocks hold random codes and
-a scale that keeps activations in range; speed does not depend on the values.
+a scale that keeps activations in range; speed does not depend on the values. llama.cpp's server ends at its first answer without a
+vocabulary; llama.cpp's own source has Qwen2's (`models/ggml-vocab-qwen2.gguf`), whose fields are taken over.
 """
 
 import argparse
@@ -51,11 +52,20 @@ def kind_of(ftype, name, layer, layers, cols, tied):
     return kind
 
 
+def add_vocabulary(writer, path):
+    """Takes over the tokenizer of another GGUF file."""
+    for name, field in gguf.GGUFReader(path).fields.items():
+        if name.startswith("tokenizer."):
+            nested = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+            writer.add_key_value(name, field.contents(), field.types[0], sub_type=nested)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=SHAPES, required=True)
     parser.add_argument("--type", choices=["Q8_0", "Q4_0", "Q4_K_M"], required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--vocabulary", help="a GGUF file whose tokenizer is taken over; without one the file has none")
     args = parser.parse_args()
     s, rng = SHAPES[args.shape], np.random.default_rng(1)
     width = s["hidden"] // s["heads"]
@@ -70,7 +80,10 @@ def main():
     writer.add_rope_freq_base(ROPE_THETA)
     writer.add_layer_norm_rms_eps(NORM_EPS)
     writer.add_vocab_size(s["vocab"])
-    writer.add_tokenizer_model("none")
+    if args.vocabulary:
+        add_vocabulary(writer, args.vocabulary)
+    else:
+        writer.add_tokenizer_model("none")
 
     def matrix(name, rows, cols, layer=0, at=""):
         kind = kind_of(args.type, name, layer, s["layers"], cols, s["tied"])

@@ -43,6 +43,8 @@ pub struct PeerFigure {
     pub more_is_better: bool,
     /// Over the rounds.
     pub spread: Spread,
+    /// Of a peer: how many times as fast Companion is with weights of as many bits.
+    pub companion_times_as_fast: Option<f64>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,8 +74,14 @@ pub(crate) fn read(folder: &Path) -> Result<(Vec<PeerFile>, Vec<String>)> {
             .into_owned();
         let text = fs::read_to_string(&path).map_err(io)?;
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        match decoders(&name, &value).or_else(|| encoders(&name, &value)) {
-            Some(file) => files.push(file),
+        let known = decoders(&name, &value)
+            .or_else(|| encoders(&name, &value))
+            .or_else(|| week(&name, &value));
+        match known {
+            Some(mut file) => {
+                file.compare();
+                files.push(file);
+            }
             None => strange.push(name),
         }
     }
@@ -163,11 +171,48 @@ fn encoders(file: &str, value: &Value) -> Option<PeerFile> {
     })
 }
 
+/// What `llama_server_batch.py` writes.
+fn week(file: &str, value: &Value) -> Option<PeerFile> {
+    let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let seconds = |values: Vec<f64>| (!values.is_empty()).then(|| Spread::of(&values));
+    let one = |name: String, ours: bool, of: &dyn Fn(&str) -> Vec<f64>| Contestant {
+        name,
+        ours,
+        figures: [("sequential", "one by one, s"), ("batched", "together, s")]
+            .iter()
+            .filter_map(|(key, figure_name)| figure(figure_name, false, seconds(of(key))?))
+            .collect(),
+    };
+    let floats = |value: Option<&Value>| -> Vec<f64> {
+        let values = value.and_then(Value::as_array).into_iter().flatten();
+        values.filter_map(Value::as_f64).collect()
+    };
+    let peer = format!("{} {}", text(value, "peer")?, text(value, "model")?);
+    let peers_runs = |key: &str| floats(value.get(format!("{key}_runs_s")));
+    let mut contestants = vec![one(peer, false, &peers_runs)];
+    if let Some(companion) = value.get("companion").filter(|c| !c.is_null()) {
+        let runs = companion.get("runs")?.as_array()?;
+        let our_runs = |key: &str| -> Vec<f64> {
+            let values = runs.iter().map(|run| run.get(format!("{key}_s")));
+            values.filter_map(|v| v?.as_f64()).collect()
+        };
+        let name = format!("Companion {}", text(companion, "model")?);
+        contestants.insert(0, one(name, true, &our_runs));
+    }
+    Some(PeerFile {
+        file: file.to_owned(),
+        work: format!("a week of 7 entries, {} threads", value["threads"]),
+        contestants,
+        decoder: None,
+    })
+}
+
 fn figure(name: &str, more_is_better: bool, spread: Spread) -> Option<PeerFigure> {
     (spread.median > 0.0).then(|| PeerFigure {
         name: name.to_owned(),
         more_is_better,
         spread,
+        companion_times_as_fast: None,
     })
 }
 
@@ -183,17 +228,28 @@ fn spread(value: &Value) -> Option<Spread> {
 }
 
 impl PeerFile {
-    /// How many times as fast the best of ours is as `peer`, at the figure `name`; absent where either lacks it.
-    pub(crate) fn times_as_fast(&self, peer: &PeerFigure) -> Option<f64> {
-        let ours = (self.contestants.iter())
-            .filter(|c| c.ours)
-            .flat_map(|c| &c.figures)
-            .filter(|f| f.name == peer.name)
-            .map(|f| f.spread.median);
-        Some(match peer.more_is_better {
-            true => ours.reduce(f64::max)? / peer.spread.median,
-            false => peer.spread.median / ours.reduce(f64::min)?,
-        })
+    /// Sets each peer's figures beside the best of ours that reads as many bits a weight: to be faster with half the bytes is
+    /// no merit of a program.
+    fn compare(&mut self) {
+        let ours: Vec<Contestant> = (self.contestants.iter().filter(|c| c.ours))
+            .cloned()
+            .collect();
+        for peer in self.contestants.iter_mut().filter(|c| !c.ours) {
+            let alike = |c: &&Contestant| match (bits(&c.name), bits(&peer.name)) {
+                (Some(a), Some(b)) => (a - b).abs() < 2.0,
+                _ => true,
+            };
+            for figure in &mut peer.figures {
+                let medians = (ours.iter().filter(alike))
+                    .flat_map(|c| &c.figures)
+                    .filter(|f| f.name == figure.name)
+                    .map(|f| f.spread.median);
+                figure.companion_times_as_fast = match figure.more_is_better {
+                    true => medians.reduce(f64::max).map(|m| m / figure.spread.median),
+                    false => medians.reduce(f64::min).map(|m| figure.spread.median / m),
+                };
+            }
+        }
     }
 
     /// Where its contestants are below the roof; those whose bits their name does not tell are left out.
@@ -234,10 +290,9 @@ impl PeerFile {
                     max,
                     n,
                 } = figure.spread;
-                let ratio = (self.times_as_fast(figure).filter(|_| !contestant.ours))
-                    .map_or_else(String::new, |r| {
-                        format!("  Companion is {r:.2} times as fast")
-                    });
+                let ratio = (figure.companion_times_as_fast).map_or_else(String::new, |r| {
+                    format!("  Companion is {r:.2} times as fast")
+                });
                 lines.push(format!(
                     "  {:<36}{:<26}{median:>10.2}  ({min:.2} to {max:.2}, n {n}){ratio}",
                     contestant.name, figure.name
@@ -273,31 +328,45 @@ mod tests {
     use super::*;
 
     const DECODERS: &str = r#"{"args": {"shape": "qwen2.5-1.5b", "prompt_tokens": "256", "gen_tokens": "32", "rows": "1", "threads": "2"},
-        "figures": {"Companion a": {"decode_tok_s": {"median": 12, "min": 11, "max": 13, "n": 5}},
+        "figures": {"Companion a-int8": {"decode_tok_s": {"median": 12, "min": 11, "max": 13, "n": 5}},
+                    "Companion a-int4": {"decode_tok_s": {"median": 24, "min": 11, "max": 33, "n": 5}},
+                    "other Q4_0": {"decode_tok_s": {"median": 12, "min": 11, "max": 13, "n": 5}},
                     "llama.cpp Q8_0": {"decode_tok_s": {"median": 8, "min": 7, "max": 9, "n": 5}}}}"#;
     const ENCODERS: &str = r#"{"threads": 2, "contestants": [
         {"about": {"peer": "companion", "version": "1"}, "rounds": [{"short": {"p50_ms": 1.0}}, {"short": {"p50_ms": 3.0}}]},
         {"about": {"peer": "other"}, "rounds": [{"short": {"p50_ms": 4.0}}]}]}"#;
 
+    const WEEK: &str = r#"{"peer": "server", "model": "a-Q8_0.gguf", "threads": 2, "sequential_runs_s": [100, 120], "batched_runs_s": [80],
+        "companion": {"model": "a-int8", "runs": [{"sequential_s": 30, "batched_s": 20}]}}"#;
+
     #[test]
-    fn reads_both_forms_and_names_what_is_neither() {
+    fn reads_each_form_and_names_what_is_none_of_them() {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in [
             ("b.json", DECODERS),
             ("a.json", ENCODERS),
             ("c.json", "{}"),
             ("d.txt", ""),
+            ("e.json", WEEK),
         ] {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let (files, strange) = read(dir.path()).unwrap();
         assert_eq!(strange, ["c.json"]);
         let names: Vec<&str> = files.iter().map(|f| f.file.as_str()).collect();
-        assert_eq!(names, ["a.json", "b.json"]);
-        let ratio = |file: &PeerFile| file.times_as_fast(&file.contestants[1].figures[0]);
-        assert_eq!((ratio(&files[0]), ratio(&files[1])), (Some(2.0), Some(1.5)));
-        let [point] = files[1].roof_points().try_into().unwrap();
-        assert!(point.peer && (point.ops_per_byte - 16.0 / 8.5).abs() < 1e-9);
+        assert_eq!(names, ["a.json", "b.json", "e.json"]);
+        let ratios = |file: &PeerFile| -> Vec<Option<f64>> {
+            let figures = file.contestants.iter().flat_map(|c| &c.figures);
+            figures.map(|f| f.companion_times_as_fast).collect()
+        };
+        assert_eq!(ratios(&files[0]), [None, Some(2.0)]);
+        // Eight bits beside eight, four beside four.
+        assert_eq!(ratios(&files[1]), [None, None, Some(2.0), Some(1.5)]);
+        let week = [None, None, Some(110.0 / 30.0), Some(4.0)];
+        assert_eq!(ratios(&files[2]), week);
+        let points = files[1].roof_points();
+        assert_eq!(points.len(), 2);
+        assert!(points[1].peer && (points[1].ops_per_byte - 16.0 / 8.5).abs() < 1e-9);
         assert!((2.4e10..2.6e10).contains(&point.ops_s), "{point:?}");
     }
 }

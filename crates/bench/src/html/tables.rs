@@ -230,7 +230,7 @@ fn peers(report: &Report, html: &mut String) {
         let mut rows = Vec::new();
         for contestant in &file.contestants {
             for f in &contestant.figures {
-                let ratio = file.times_as_fast(f).filter(|_| !contestant.ours);
+                let ratio = f.companion_times_as_fast;
                 rows.push(vec![
                     contestant.name.clone(),
                     f.name.clone(),
