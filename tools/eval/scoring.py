@@ -7,11 +7,16 @@ from scores import sentiment_scores, theme_scores
 
 
 def probabilities_of(answer):
-    """The product prints the likeliest and its probability; the rest goes to the others, by the sign of the valence."""
+    """In the order of `SENTIMENTS`. Of one that gives the likeliest alone, the rest goes to the others, by the sign of the valence."""
+    given = answer.get("probabilities")
+    if isinstance(given, dict):
+        return np.array([given[name] for name in SENTIMENTS])
+    if given is not None:
+        return given
     rest, lean = (1 - answer["confidence"]) / 2, 0.01 * np.sign(answer["valence"])
     p = np.array([rest * (1 + lean), rest, rest * (1 - lean)])
     p[SENTIMENTS.index(answer["sentiment"])] = answer["confidence"]
-    return answer.get("probabilities", p)
+    return p
 
 
 def scores_of(rows, answers):

@@ -67,6 +67,7 @@ fn stream_gives_one_analysis_a_line_in_order_and_stores_nothing() {
         "evidence",
         "mixed",
         "model",
+        "probabilities",
         "sentiment",
         "themes",
         "tier",
@@ -102,6 +103,14 @@ fn check(row: &Value) {
     let confidence = row["confidence"].as_f64().unwrap();
     let valence = row["valence"].as_f64().unwrap();
     assert!((1.0 / 3.0 - 1e-6..=1.0).contains(&confidence), "{row}");
+    let probabilities = row["probabilities"].as_object().unwrap();
+    let sum: f64 = probabilities.values().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < 1e-3, "{row}");
+    assert_eq!(
+        probabilities[row["sentiment"].as_str().unwrap()],
+        row["confidence"],
+        "{row}"
+    );
     match row["sentiment"].as_str().unwrap() {
         "positive" => assert!(valence > 0.2, "{row}"),
         "negative" => assert!(valence < -0.2, "{row}"),

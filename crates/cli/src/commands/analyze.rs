@@ -28,7 +28,7 @@ const ALL: &str = "job.analyze_all";
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With --jsonl nothing is stored and no journal is opened. Each line of FILE is an \
-    object with a field \"text\"; each line of the answer is {\"sentiment\":…,\"confidence\":…,\"valence\":…,\
+    object with a field \"text\"; each line of the answer is {\"sentiment\":…,\"confidence\":…,\"probabilities\":{…},\"valence\":…,\
     \"themes\":[…],\"evidence\":[{\"claim\":…,\"quote\":…}],…}, in the same order, with the other fields of the input under \"input\". A line that \
     cannot be used gives {\"error\":…,\"line\":N}; the rest goes on, and the exit code is 1 at the end."
 )]
@@ -62,6 +62,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
 struct Row {
     sentiment: journal::Sentiment,
     confidence: f32,
+    probabilities: Probabilities,
     valence: f32,
     mixed: bool,
     unsure: bool,
@@ -73,6 +74,14 @@ struct Row {
     tier: String,
     model: String,
     truncated: bool,
+}
+
+/// Of the three sentiments, calibrated; they sum to 1.
+#[derive(Serialize)]
+struct Probabilities {
+    positive: f32,
+    neutral: f32,
+    negative: f32,
 }
 
 #[derive(Serialize)]
@@ -90,9 +99,15 @@ struct Quote {
 impl Row {
     fn new(said: Said, text: &str) -> Row {
         let analysis = said.analysis;
+        let [positive, neutral, negative] = said.reading.sentiment.map(json::places);
         Row {
             sentiment: analysis.sentiment,
             confidence: json::places(analysis.confidence),
+            probabilities: Probabilities {
+                positive,
+                neutral,
+                negative,
+            },
             valence: json::places(analysis.valence),
             mixed: analysis.mixed,
             unsure: analysis.unsure,
