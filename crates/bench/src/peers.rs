@@ -367,6 +367,7 @@ mod tests {
         let points = files[1].roof_points();
         assert_eq!(points.len(), 2);
         assert!(points[1].peer && (points[1].ops_per_byte - 16.0 / 8.5).abs() < 1e-9);
+        let point = &points[1];
         assert!((2.4e10..2.6e10).contains(&point.ops_s), "{point:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Class;
 use super::request::RequestId;
-use super::state::{Scheduler, Standing, load_of};
+use super::state::{ATTENDED, Scheduler, Standing, load_of};
 
 /// A request's part of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +49,12 @@ pub enum Plan {
 /// The smallest part of a prompt that is worth a place in somebody else's step, where there is room for any.
 const MIN_CHUNK: usize = 4;
 
-/// What a class that was passed over for long is given of a prompt, even where it slows the others.
+/// What a class that was passed over for long is given of a prompt, even where it slows the others; where the machine is
+/// attended it is [`MIN_CHUNK`].
 const DUE_CHUNK: usize = 16;
 
 /// Rows of lower classes beside a prompt of a higher one: one in so many.
-const RIDERS: usize = 10;
+const RIDERS: usize = 16;
 
 /// Seconds of a chore at a time where nobody decodes.
 const CHORE_SECONDS: f64 = 0.1;
@@ -72,6 +73,11 @@ impl Scheduler {
         if let Some(until) = self.gathers(now) {
             return Plan::Gather(until);
         }
+        let somebody_waits = |request: &Standing| request.spec.class >= Class::Interactive;
+        if self.requests.values().any(somebody_waits) {
+            self.attended = Some(now);
+        }
+        let attended = (self.attended).is_some_and(|then| now.saturating_sub(then) < ATTENDED);
         let order = self.order(now);
         let mut step = Step::default();
         let texts = self.give_slots(&order, &mut step, start);
@@ -82,6 +88,12 @@ impl Scheduler {
         let mut room = Room {
             rows: self.limits.max_rows,
             somebody_listens: texts.iter().any(waited_for),
+            attended,
+            bulk_step: if attended {
+                self.limits.attended_step
+            } else {
+                self.limits.bulk_step
+            },
             higher_decodes: false,
             higher_reads: 0,
         };
@@ -229,14 +241,14 @@ impl Scheduler {
         }
         for (id, request) in of_decoding(false) {
             let wish = request.unread.min(room.rows);
-            let limit = if room.higher_decodes {
+            let limit = if room.higher_decodes || (due && room.somebody_listens) {
                 self.limits.slowdown
-            } else if due {
-                self.limits.bulk_step
+            } else if due || (room.attended && request.spec.class < Class::Interactive) {
+                room.bulk_step
             } else if decodes || room.somebody_listens {
                 self.limits.mixed_step
             } else if request.spec.class < Class::Interactive {
-                self.limits.bulk_step
+                room.bulk_step
             } else {
                 f64::INFINITY
             };
@@ -253,7 +265,8 @@ impl Scheduler {
             // The first of a rank that nothing slows down for gets on, whatever the caps say.
             let goes_first = reads == 0 && !room.higher_decodes && room.higher_reads == 0;
             if due || goes_first {
-                count = count.max(DUE_CHUNK.min(wish));
+                let least = if room.attended { MIN_CHUNK } else { DUE_CHUNK };
+                count = count.max(least.min(wish));
             }
             if count == 0 {
                 break;
@@ -290,7 +303,7 @@ impl Scheduler {
         } else if step.pieces.is_empty() {
             CHORE_SECONDS
         } else {
-            self.limits.bulk_step * lone - texts
+            room.bulk_step * lone - texts
         };
         let mut count = self.cost.chore_room(seconds);
         if seconds <= 0.0 {
@@ -331,6 +344,10 @@ struct Room {
     rows: usize,
     /// Whether a text decodes that somebody waits for.
     somebody_listens: bool,
+    /// Whether somebody was waited for a moment ago.
+    attended: bool,
+    /// How many lone ones a step may take in which nobody listens.
+    bulk_step: f64,
     /// Whether a text of a higher rank decodes in this step.
     higher_decodes: bool,
     /// Tokens of prompts of a higher rank in this step, so far as nobody rides along yet.

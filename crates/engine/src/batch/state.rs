@@ -39,6 +39,9 @@ pub struct Limits {
     /// A step in which nobody decodes for a waiting person may take so many lone ones: what somebody who comes
     /// meanwhile waits at most.
     pub bulk_step: f64,
+    /// The same, prompts beside decoding texts included, for [`ATTENDED`] after somebody was waited for: who asked a moment ago is
+    /// likely to ask again.
+    pub attended_step: f64,
     /// A step with both a prompt and decoding texts of one class may take so many lone ones.
     pub mixed_step: f64,
 }
@@ -52,12 +55,16 @@ impl Default for Limits {
             kv_tokens: usize::MAX,
             max_rows: 256,
             ageing: Duration::from_secs(1),
-            slowdown: 1.3,
+            slowdown: 1.25,
             bulk_step: 2.5,
+            attended_step: 1.5,
             mixed_step: 4.0,
         }
     }
 }
+
+/// How long after the last request that somebody waited for the machine counts as attended.
+pub const ATTENDED: Duration = Duration::from_secs(10);
 
 /// Steps within which a request that is due gets on: up to three classes can be due, and the cache of keys and values
 /// need not hold them together.
@@ -101,6 +108,8 @@ pub struct Scheduler {
     pub(super) requests: BTreeMap<RequestId, Standing>,
     pub(super) clocks: Clocks,
     pub(super) cost: Cost,
+    /// When somebody was last seen to wait.
+    pub(super) attended: Option<Duration>,
     next: u64,
 }
 
@@ -117,6 +126,7 @@ impl Scheduler {
             requests: BTreeMap::new(),
             clocks: Clocks::default(),
             cost: Cost::default(),
+            attended: None,
             next: 0,
         }
     }

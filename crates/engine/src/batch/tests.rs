@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::state::ATTENDED;
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -471,6 +472,39 @@ fn somebody_who_comes_while_bulk_work_fills_every_slot_is_in_the_next_step() {
     assert!(step.rows() <= 60 + 60 / 10, "with few beside it");
     assert_eq!(step.stopped.len(), 1, "one bulk text gave up its slot");
     world.drain();
+}
+
+#[test]
+fn bulk_steps_are_shorter_for_a_while_after_somebody_was_waited_for() {
+    let mut world = practised(limits());
+    let long = Size::Text {
+        prompt: 2000,
+        reply: 5,
+    };
+    world.admit(Class::Bulk, long, None).unwrap();
+    let step_after = |world: &mut World, pause: Duration| {
+        world.now += pause;
+        let Plan::Run(step) = world.step() else {
+            panic!("there is work")
+        };
+        step.rows()
+    };
+    let unattended = step_after(&mut world, ATTENDED);
+    let size = Size::Text {
+        prompt: 10,
+        reply: 1,
+    };
+    let asked = world.admit(Class::Interactive, size, None).unwrap();
+    while world.known.contains_key(&asked) {
+        world.step();
+    }
+    let attended = step_after(&mut world, Duration::ZERO);
+    assert!(
+        0 < attended && attended < unattended,
+        "{attended} rows, {unattended} before"
+    );
+    let later = step_after(&mut world, ATTENDED);
+    assert!(later > attended, "{later} rows, {attended} while attended");
 }
 
 #[test]
