@@ -45,7 +45,8 @@ def main():
     options = parser.parse_args()
     author = {e["id"]: e for path in options.authors for e in read(path)}
     pairs = [(author[r["id"]], r) for r in read(options.reader) if r["id"] in author]
-    for name, part in (("all", pairs), ("hard", [p for p in pairs if p[0]["hard"]])):
+    hard = [p for p in pairs if p[0]["hard"]]
+    for name, part in [("all", pairs)] + ([("hard", hard)] if hard else []):
         agreed, kappa = cohen_kappa([a["sentiment"] for a, _ in part], [b["sentiment"] for _, b in part])
         mixed, mixed_kappa = cohen_kappa([a["mixed"] for a, _ in part], [b["mixed"] for _, b in part])
         shared = sum(len(set(a["themes"]) & set(b["themes"])) for a, b in part)
