@@ -12,7 +12,7 @@ from model import segment_softmax
 # The clear sets teach polarity and topics; only our own entries are whole, labelled in full, and often plain. So the large
 # ones count in full while training begins, and `LATE` of them is drawn in its second half.
 WEIGHT = {"journal": 1.0, "evidence": 0.4, "own": 0.5, "lemotif": 0.8, "sad": 0.3, "goemotions": 0.35, "emobank": 0.35}
-PER_EPOCH = {"evidence": 1200, "goemotions": 2400, "sad": 500, "emobank": 800}
+PER_EPOCH = {"evidence": 1200, "goemotions": 2400, "sad": 800, "emobank": 800}
 LATE = 0.3
 KNOWN_BY_SET = [word in set(EMOTION_OF_SET.values()) for word in EMOTIONS]
 
