@@ -50,7 +50,7 @@ pub enum Plan {
 const MIN_CHUNK: usize = 4;
 
 /// What a class that was passed over for long is given of a prompt, even where it slows the others; where the machine is
-/// attended it is [`MIN_CHUNK`].
+/// attended it is [`MIN_CHUNK`], and where somebody listens a token: late in a long prompt that costs two.
 const DUE_CHUNK: usize = 16;
 
 /// Rows of lower classes beside a prompt of a higher one: one in so many.
@@ -265,7 +265,11 @@ impl Scheduler {
             // The first of a rank that nothing slows down for gets on, whatever the caps say.
             let goes_first = reads == 0 && !room.higher_decodes && room.higher_reads == 0;
             if due || goes_first {
-                let least = if room.attended { MIN_CHUNK } else { DUE_CHUNK };
+                let least = match (room.somebody_listens, room.attended) {
+                    (true, _) => 1,
+                    (false, true) => MIN_CHUNK,
+                    (false, false) => DUE_CHUNK,
+                };
                 count = count.max(least.min(wish));
             }
             if count == 0 {

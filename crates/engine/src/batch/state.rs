@@ -55,7 +55,7 @@ impl Default for Limits {
             kv_tokens: usize::MAX,
             max_rows: 256,
             ageing: Duration::from_secs(1),
-            slowdown: 1.25,
+            slowdown: 1.2,
             bulk_step: 2.5,
             attended_step: 1.5,
             mixed_step: 4.0,
