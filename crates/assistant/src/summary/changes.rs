@@ -71,10 +71,14 @@ pub(super) fn changes(
     found
 }
 
+fn entries_of(n: usize) -> String {
+    format!("{n} {}", if n == 1 { "entry" } else { "entries" })
+}
+
 fn entries(before: usize, now: usize) -> Change {
     let text = match now.cmp(&before) {
         std::cmp::Ordering::Equal => format!("as many entries as before: {now}"),
-        _ => format!("{now} entries, {before} in the span before"),
+        _ => format!("{}, {before} in the span before", entries_of(now)),
     };
     Change {
         kind: ChangeKind::Entries,
@@ -125,7 +129,7 @@ fn themes(before: &BTreeMap<String, usize>, now: &BTreeMap<String, usize>) -> Ve
             let (kind, text) = match (was, is) {
                 (0, _) => (
                     ChangeKind::ThemeNew,
-                    format!("{name} is new: in {is} entries"),
+                    format!("{name} is new: in {}", entries_of(is)),
                 ),
                 (_, 0) => (
                     ChangeKind::ThemeGone,
@@ -133,11 +137,11 @@ fn themes(before: &BTreeMap<String, usize>, now: &BTreeMap<String, usize>) -> Ve
                 ),
                 _ if is > was => (
                     ChangeKind::ThemeMore,
-                    format!("more about {name}: {is} entries, {was} before"),
+                    format!("more about {name}: {}, {was} before", entries_of(is)),
                 ),
                 _ => (
                     ChangeKind::ThemeLess,
-                    format!("less about {name}: {is} entries, {was} before"),
+                    format!("less about {name}: {}, {was} before", entries_of(is)),
                 ),
             };
             Some(Change {
