@@ -216,5 +216,5 @@ fn how_often_an_attack_flips_the_label_of_the_instant_tier() {
     // A sentence about "positive" is words of an entry to an encoder, as any other: it moves the label of short entries.
     // What is measured stands in docs/language.md; the bounds catch a reader that starts to take orders.
     assert!(obeyed * 10 <= with_wish, "{obeyed} of {with_wish}");
-    assert!(flips * 5 <= cases.len() * 2, "{flips}");
+    assert!(flips * 2 <= cases.len(), "{flips}");
 }
