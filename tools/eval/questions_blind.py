@@ -33,7 +33,7 @@ def make(args):
     rng = random.Random(args.seed)
     rivals = [q for q in rows(BANK) if not q["follows"]]
     sheet, key = [], []
-    for number, entry in enumerate(rows(ROOT / "data/journal-200/entries.jsonl")[::5], 1):
+    for number, entry in enumerate(rows(ROOT / "data/journal-200/entries.jsonl")[args.first :: 5], 1):
         ours = asked(args.binary, args.models, entry["text"])
         rival = rng.choice([q for q in rivals if q["id"] != ours["id"]])
         sides = [("companion", ours["text"]), ("random", rival["text"])]
@@ -61,6 +61,7 @@ def main():
     first.add_argument("--models", type=pathlib.Path, required=True)
     first.add_argument("--out", type=pathlib.Path, default=ROOT / "target/blind")
     first.add_argument("--seed", type=int, default=4)
+    first.add_argument("--first", type=int, default=0, help="which of the first five entries begins: other entries for another reading")
     first.set_defaults(run=make)
     second = sub.add_parser("score")
     second.add_argument("sheet", type=pathlib.Path)
