@@ -55,16 +55,16 @@ impl Default for Limits {
             kv_tokens: usize::MAX,
             max_rows: 256,
             ageing: Duration::from_secs(1),
-            slowdown: 1.2,
-            bulk_step: 2.5,
+            slowdown: 1.25,
+            bulk_step: 4.0,
             attended_step: 1.5,
-            mixed_step: 4.0,
+            mixed_step: 5.0,
         }
     }
 }
 
 /// How long after the last request that somebody waited for the machine counts as attended.
-pub const ATTENDED: Duration = Duration::from_secs(10);
+pub const ATTENDED: Duration = Duration::from_secs(30);
 
 /// Steps within which a request that is due gets on: up to three classes can be due, and the cache of keys and values
 /// need not hold them together.
