@@ -41,13 +41,14 @@ def arguments():
 
 
 def records(folder):
-    """The diaries' entries, oldest file first."""
+    """The diaries' dated entries, oldest file first."""
     for path in sorted(folder.glob("*.jsonl*")):
         opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
         with opened as lines:
             for line in lines:
                 record = json.loads(line)
-                yield path.name.split(".")[0], record["date"], record["text"]
+                if record["date"]:
+                    yield path.name.split(".")[0], record["date"], record["text"]
 
 
 def split(text, parts):

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Entries read by the language tier, several at once and one at a time: seconds, tokens a second.
+
+    python3 tools/bench/language_bulk.py --companion target/release/companion --models MODELS --model NAME \\
+        --diaries ../shared/data/diaries --entries 100
+
+MODELS is a folder of installed models with `minilm-int8` and NAME, which has a tokenizer. A model of random weights does the
+same work as a trained one and writes nonsense in the right form:
+
+    python bench/peers/decoder/synth_gguf.py --shape qwen2.5-0.5b --type Q8_0 --out qwen2.5-0.5b-text.gguf --vocabulary ggml-vocab-qwen2.gguf
+    companion model import qwen2.5-0.5b-text.gguf && companion model quantize qwen2.5-0.5b-text --to int8 --name NAME
+
+Each way has a home of its own, in which the entries are imported and read by the instant tier before the clock starts. The
+ways differ in `batch.max_size` alone. Prints one JSON object. Needs nothing beside Python.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from kill_import import Home, entries  # noqa: E402
+
+
+def read(args, home, source, rows):
+    """One way: what `analyze --language` took, and how many tokens it read and wrote."""
+    home.run("import", str(source))
+    home.run("config", "set", "language.model", args.model)
+    home.run("config", "set", "batch.max_size", str(rows))
+    began = time.perf_counter()
+    home.run("analyze", "--language")
+    seconds = time.perf_counter() - began
+    told = json.loads(home.run("metrics", "--json"))["inference"]
+    listed = json.loads(home.run("list", "--json", "--limit", "1000000"))
+    tokens = told["tokens_read"] + told["tokens_written"]
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 2),
+        "tokens_read": told["tokens_read"],
+        "tokens_reused": told["tokens_reused"],
+        "tokens_written": told["tokens_written"],
+        "tok_s": round(tokens / seconds, 1),
+        "by_language_tier": sum((entry["analysis"] or {}).get("tier") == "language" for entry in listed),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--companion", required=True, type=pathlib.Path)
+    parser.add_argument("--models", required=True, type=pathlib.Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--diaries", type=pathlib.Path, help="a folder with *.jsonl and *.jsonl.gz; without it, seeded sentences")
+    parser.add_argument("--entries", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", type=int, nargs="+", default=[8, 1])
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        source = folder / "entries.jsonl"
+        with open(source, "w", encoding="utf-8") as file:
+            for entry in entries(args):
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        ways = []
+        for rows in args.rows:
+            ways.append(read(args, Home(args, folder / f"rows-{rows}"), source, rows))
+            print(json.dumps(ways[-1]), file=sys.stderr)
+        json.dump({"model": args.model, "entries": args.entries, "ways": ways}, sys.stdout)
+        print()
+
+
+if __name__ == "__main__":
+    main()
