@@ -8,7 +8,7 @@ MODELS is a folder of installed models with `minilm-int8` and NAME, which has a 
 same work as a trained one and writes nonsense in the right form:
 
     python bench/peers/decoder/synth_gguf.py --shape qwen2.5-0.5b --type Q8_0 --out qwen2.5-0.5b-text.gguf --vocabulary ggml-vocab-qwen2.gguf
-    companion model import qwen2.5-0.5b-text.gguf && companion model quantize qwen2.5-0.5b-text --to int8 --name NAME
+    companion model import qwen2.5-0.5b-text.gguf && companion model quantize qwen2.5-0.5b-text --to int8     # NAME is qwen2.5-0.5b-text-int8
 
 Each way has a home of its own, in which the entries are imported and read by the instant tier before the clock starts. The
 ways differ in `batch.max_size` alone. Prints one JSON object. Needs nothing beside Python.
@@ -34,7 +34,6 @@ def read(args, home, source, rows):
     home.run("analyze", "--language")
     seconds = time.perf_counter() - began
     told = json.loads(home.run("metrics", "--json"))["inference"]
-    listed = json.loads(home.run("list", "--json", "--limit", "1000000"))
     tokens = told["tokens_read"] + told["tokens_written"]
     return {
         "rows": rows,
@@ -43,7 +42,6 @@ def read(args, home, source, rows):
         "tokens_reused": told["tokens_reused"],
         "tokens_written": told["tokens_written"],
         "tok_s": round(tokens / seconds, 1),
-        "by_language_tier": sum((entry["analysis"] or {}).get("tier") == "language" for entry in listed),
     }
 
 

@@ -64,7 +64,7 @@ impl Default for Limits {
 }
 
 /// How long after the last request that somebody waited for the machine counts as attended.
-pub const ATTENDED: Duration = Duration::from_secs(30);
+pub(super) const ATTENDED: Duration = Duration::from_secs(30);
 
 /// Steps within which a request that is due gets on: up to three classes can be due, and the cache of keys and values
 /// need not hold them together.
