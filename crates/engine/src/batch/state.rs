@@ -39,7 +39,7 @@ pub struct Limits {
     /// A step in which nobody decodes for a waiting person may take so many lone ones: what somebody who comes
     /// meanwhile waits at most.
     pub bulk_step: f64,
-    /// The same, prompts beside decoding texts included, for [`ATTENDED`] after somebody was waited for: who asked a moment ago is
+    /// The same, prompts beside decoding texts included, for half a minute after somebody was waited for: who asked a moment ago is
     /// likely to ask again.
     pub attended_step: f64,
     /// A step with both a prompt and decoding texts of one class may take so many lone ones.
