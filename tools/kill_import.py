@@ -82,6 +82,15 @@ def entries(args):
         yield {"id": f"{name}-{number}", "date": f"{date}T{hour:02}:{minute:02}:00Z", "text": text}
 
 
+def write_entries(args, folder):
+    """The entries as a file to import; gives its path."""
+    source = folder / "entries.jsonl"
+    with open(source, "w", encoding="utf-8") as file:
+        for entry in entries(args):
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    return source
+
+
 class Home:
     def __init__(self, args, path):
         self.companion, self.path = args.companion.resolve(), path
@@ -125,10 +134,7 @@ def main():
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        source = folder / "entries.jsonl"
-        with open(source, "w", encoding="utf-8") as file:
-            for entry in entries(args):
-                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        source = write_entries(args, folder)
 
         calm = Home(args, folder / "calm")
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

@@ -22,7 +22,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from kill_import import Home, entries  # noqa: E402
+from kill_import import Home, write_entries  # noqa: E402
 
 
 def read(args, home, source, rows):
@@ -57,10 +57,7 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        source = folder / "entries.jsonl"
-        with open(source, "w", encoding="utf-8") as file:
-            for entry in entries(args):
-                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        source = write_entries(args, folder)
         ways = []
         for rows in args.rows:
             ways.append(read(args, Home(args, folder / f"rows-{rows}"), source, rows))
