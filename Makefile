@@ -140,7 +140,7 @@ train: labelled $(TARGET)/tools/ready $(TARGET)/upstream/ready ## Train the adap
 .PHONY: train-judge
 train-judge: requirements $(TARGET)/tools/ready $(TARGET)/upstream/ready test-model ## Train the judge of the semantic cache
 	@run() { $(call python,tools) tools/train/judge/"$$1".py "$${@:2}"; }; \
-	authors=$$(echo data/cache-pairs/author-{a,b,d,e,f,h,i}.jsonl); \
+	authors=$$(echo data/cache-pairs/author-{a,b,d,e,f,h,i,j,k,m}.jsonl); \
 	run train --model-dir '$(UPSTREAM)' --pairs $$authors; \
 	run export --model-dir '$(UPSTREAM)'; \
 	said() { $(CARGO) run --release --locked --quiet -p companion-assistant --example measure_pairs -- '$(TEST_MODELS)/minilm-int8' crates/assistant/assets "$$@"; }; \

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Choose the judge's thresholds, from what the product itself says of pairs that nothing was trained on.
 
-    cargo run --release -p companion-assistant --example measure_pairs -- MODEL_DIR crates/assistant/assets data/cache-pairs/author-[abdefhi].jsonl > SAID.jsonl
+    cargo run --release -p companion-assistant --example measure_pairs -- MODEL_DIR crates/assistant/assets data/cache-pairs/author-[abdefhijkm].jsonl > SAID.jsonl
     cargo run --release -p companion-assistant --example measure_pairs -- MODEL_DIR crates/assistant/assets data/cache-pairs/author-g.jsonl > UNSEEN.jsonl
     python tools/train/judge/calibrate.py SAID.jsonl --unseen UNSEEN.jsonl
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train the judge of pairs.
 
-    python tools/train/judge/train.py --model-dir DIR --pairs data/cache-pairs/author-{a,b,d,e,f,h,i}.jsonl \\
+    python tools/train/judge/train.py --model-dir DIR --pairs data/cache-pairs/author-{a,b,d,e,f,h,i,j,k,m}.jsonl \\
         [--mock ../shared/data/pairs/gptcache_mock.jsonl] [--epochs 5] [--from target/judge.pt] [--out target/judge.pt]
 
 One cluster in five of these authors is never trained on: it shows how training goes, and `calibrate.py` chooses thresholds on it.
