@@ -12,10 +12,11 @@ use std::sync::Arc;
 use assistant::cache::judge::Judge;
 use assistant::cache::{
     CacheOptions, Computed, Context, Decider, Embed, How, JournalStore, Mode, Request,
-    SemanticCache, Served, Task,
+    SemanticCache, Served, Task, Verdict,
 };
 use common::{add, journal};
 use journal::{EntryEdit, EntryId, Home, Journal, Secret};
+use proptest::prelude::*;
 
 /// Places a text by its words.
 struct Words;
@@ -200,4 +201,134 @@ fn the_judge_says_what_the_training_tool_says_of_the_same_pairs() {
         assert!((score - turned).abs() < 1e-6, "the order does not matter");
     }
     assert!(rows.len() >= 5);
+}
+
+/// A cache as another process opens it: at this moment, with these settings.
+fn opened(journal: &Journal, options: &CacheOptions, second: i64) -> SemanticCache {
+    let store = Box::new(JournalStore::new(journal.answers().unwrap()));
+    let decider = Decider::default();
+    let cache = SemanticCache::new(store, Some(Arc::new(Words)), decider, options.clone());
+    let now = jiff::Timestamp::from_second(1_764_000_000 + second).unwrap();
+    let now = now.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    cache.with_clock(Arc::new(move || now.clone()))
+}
+
+fn summary<'a>(intent: &'a str, user: &str) -> Request<'a> {
+    Request {
+        task: Task::Summary,
+        intent,
+        context: Context {
+            user: user.to_owned(),
+            ..Context::default()
+        },
+    }
+}
+
+const STORED: &str = "please recap the whole holiday trip with Ana and Carla";
+const ASKED: &str = "recap please the whole holiday trip with Ana and Carla";
+
+#[test]
+fn an_audit_sees_the_hits_of_other_processes() {
+    let (journal, _dir) = journal();
+    let ask = |intent, answer: &str| {
+        let compute = || Ok::<_, Infallible>(Computed::from(answer));
+        let request = summary(intent, "u");
+        cache_of(&journal)
+            .get_or_compute(&request, Mode::Use, compute)
+            .unwrap()
+    };
+    assert_eq!(ask(STORED, "a").how, How::Miss);
+    assert_eq!(ask(ASKED, "b").how, How::Semantic);
+    let mut asked = Vec::new();
+    let report = cache_of(&journal)
+        .audit(1.0, 7, |case| {
+            asked.push((case.asked.clone(), case.answer.clone()));
+            Some(false)
+        })
+        .unwrap();
+    assert_eq!(asked, [(ASKED.to_owned(), "a".to_owned())]);
+    assert_eq!((report.open, report.checked, report.wrong), (1, 1, 1));
+    assert_eq!((report.audit.judged, report.audit.wrong), (1, 1));
+    // A person's word on the same hit takes the place of the audit's.
+    let cache = cache_of(&journal);
+    let id = cache.list(false).unwrap()[0].id;
+    cache.verdict(id, Verdict::Right).unwrap();
+    let tier = cache.tier();
+    assert_eq!((tier.audit.judged, tier.complaints.right), (0, 1));
+}
+
+#[test]
+fn what_was_kept_without_an_encoder_does_not_blind_the_search() {
+    let (journal, _dir) = journal();
+    let options = CacheOptions::default();
+    let store = Box::new(JournalStore::new(journal.answers().unwrap()));
+    let blind = SemanticCache::new(store, None, Decider::default(), options);
+    let compute = |answer: &'static str| move || Ok::<_, Infallible>(Computed::from(answer));
+    let ask = |cache: &SemanticCache, intent, answer| {
+        let served = cache.get_or_compute(&summary(intent, "u"), Mode::Use, compute(answer));
+        served.unwrap().how
+    };
+    assert_eq!(ask(&blind, "sum up the trip", "a"), How::Miss);
+    let cache = cache_of(&journal);
+    assert_eq!(ask(&cache, STORED, "b"), How::Miss);
+    assert_eq!(ask(&cache, ASKED, "c"), How::Semantic);
+    assert_eq!(ask(&cache_of(&journal), ASKED, "c"), How::Semantic);
+}
+
+/// What somebody may do with a cache whose settings change.
+#[derive(Debug, Clone)]
+enum Step {
+    Ask(u8, u16),
+    Pass(u16),
+    Settings {
+        ttl_minutes: i64,
+        max_entries: usize,
+        max_bytes: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..6_u8, 0..900_u16).prop_map(|(intent, size)| Step::Ask(intent, size)),
+        2 => (0..3_000_u16).prop_map(Step::Pass),
+        2 => (0..90_i64, 0..5_usize, 0..5_000_u64)
+            .prop_map(|(ttl_minutes, max_entries, max_bytes)| Step::Settings { ttl_minutes, max_entries, max_bytes }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// The settings that hold now hold for what was kept under others too.
+    #[test]
+    fn bounds_hold_for_what_was_kept_under_others(steps in prop::collection::vec(step(), 1..30)) {
+        let (journal, _dir) = journal();
+        let (mut options, mut now) = (CacheOptions::default(), 0_i64);
+        for step in steps {
+            match step {
+                Step::Pass(seconds) => now += i64::from(seconds),
+                Step::Settings { ttl_minutes, max_entries, max_bytes } => {
+                    options.ttl = jiff::SignedDuration::from_mins(ttl_minutes);
+                    (options.max_entries, options.max_bytes) = (max_entries, max_bytes);
+                }
+                Step::Ask(intent, size) => {
+                    let ttl = options.ttl.as_secs();
+                    let made = format!("{now} {ttl} {}", "x".repeat(size.into()));
+                    let cache = opened(&journal, &options, now);
+                    let compute = || Ok::<_, Infallible>(Computed::from(made.as_str()));
+                    let served = cache
+                        .get_or_compute(&summary(&format!("wish {intent}"), "u"), Mode::Use, compute)
+                        .unwrap();
+                    let mut said = served.answer.split(' ').map(|part| part.parse::<i64>());
+                    let (made, then) = (said.next().unwrap().unwrap(), said.next().unwrap().unwrap());
+                    if served.how.is_hit() {
+                        prop_assert!(now - made < ttl.min(then), "{now} {made} {ttl} {then}");
+                        prop_assert!(options.max_entries > 0 && options.max_bytes > 0);
+                    }
+                }
+            }
+            let kept = opened(&journal, &options, now).list(true).unwrap();
+            prop_assert!(kept.len() <= options.max_entries);
+            prop_assert!(kept.iter().map(|a| a.size_bytes).sum::<u64>() <= options.max_bytes);
+        }
+    }
 }

@@ -8,10 +8,9 @@ use assistant::cache::{
 use engine::encoder::Encoder;
 use jiff::SignedDuration;
 use journal::Journal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::context::Context;
-use crate::exit::Failure;
 use crate::output::Output;
 
 /// `[cache]` of config.toml.
@@ -25,14 +24,19 @@ pub(crate) struct CacheConfig {
     /// Answers kept, at most.
     pub(crate) max_entries: u32,
     /// Megabytes kept, at most.
+    #[serde(deserialize_with = "megabytes")]
     pub(crate) max_mb: f64,
     /// The cosine from which on an answer serves where no judge is installed.
+    #[serde(deserialize_with = "share")]
     pub(crate) similarity: f64,
     /// The cosine below which nothing is looked at.
+    #[serde(deserialize_with = "share")]
     pub(crate) candidate_similarity: f64,
     /// The rate of false hits that is kept.
+    #[serde(deserialize_with = "share")]
     pub(crate) max_false_hits: f64,
     /// The share of hits that is computed anew in idle time.
+    #[serde(deserialize_with = "share")]
     pub(crate) audit_share: f64,
 }
 
@@ -54,27 +58,28 @@ impl Default for CacheConfig {
     }
 }
 
+fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    between(from, 1.0)
+}
+
+fn megabytes<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    between(from, 1e6)
+}
+
+/// A number from 0 to `most`: refused where it is set, not first where the cache is opened.
+fn between<'de, D: Deserializer<'de>>(from: D, most: f64) -> Result<f64, D::Error> {
+    let value = f64::deserialize(from)?;
+    if (0.0..=most).contains(&value) {
+        return Ok(value);
+    }
+    let said = format!("{value} does not lie between 0 and {most}");
+    Err(serde::de::Error::custom(said))
+}
+
 impl CacheConfig {
     /// The settings as the cache takes them.
-    pub(crate) fn options(&self) -> Result<CacheOptions, Failure> {
-        let shares = [
-            ("similarity", self.similarity),
-            ("candidate_similarity", self.candidate_similarity),
-            ("max_false_hits", self.max_false_hits),
-            ("audit_share", self.audit_share),
-        ];
-        if let Some((name, value)) = shares.iter().find(|(_, v)| !(0.0..=1.0).contains(v)) {
-            return Err(Failure::usage(format!(
-                "cache.{name} is {value}; it lies between 0 and 1"
-            )));
-        }
-        if !(0.0..=1e6).contains(&self.max_mb) {
-            return Err(Failure::usage(format!(
-                "cache.max_mb is {}; it lies between 0 and 1000000",
-                self.max_mb
-            )));
-        }
-        Ok(CacheOptions {
+    pub(crate) fn options(&self) -> CacheOptions {
+        CacheOptions {
             enabled: self.enabled,
             ttl: SignedDuration::from_mins(i64::from(self.ttl_minutes)),
             max_entries: self.max_entries as usize,
@@ -85,7 +90,7 @@ impl CacheConfig {
             },
             max_false_hits: self.max_false_hits,
             ..CacheOptions::default()
-        })
+        }
     }
 }
 
@@ -177,7 +182,7 @@ pub(crate) fn open(
     } else {
         Box::new(JournalStore::new(journal.answers()?))
     };
-    let options = context.config.cache.options()?;
+    let options = context.config.cache.options();
     let cache = SemanticCache::over(store, encoder, options)?;
     // `COMPANION_NOW` holds for the cache too.
     let now = context.now()?;

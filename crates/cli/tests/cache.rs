@@ -115,6 +115,10 @@ fn a_wish_gets_another_question_each_time_and_explain_tells_why() {
         return;
     }
     sandbox.ok(&["new", "--no-analysis", "A walk."]);
+    let phrasings =
+        || json(&sandbox.ok(&["cache", "stats", "--json"]))["shipped_phrasings"].clone();
+    sandbox.ok(&["prompt", "give me a gratitude prompt", "--no-cache"]);
+    assert_eq!(phrasings(), 0, "nothing is embedded for nobody");
     let mut seen = Vec::new();
     for _ in 0..4 {
         seen.push(
@@ -141,6 +145,7 @@ fn a_wish_gets_another_question_each_time_and_explain_tells_why() {
             .ok(&["cache", "warm"])
             .contains("phrasings of common prompts are ready")
     );
+    sandbox.fails(2, &["cache", "explain", " "]);
     let missing = sandbox.fails(3, &["cache", "wrong", "99999"]);
     assert!(missing.contains("no answer 99999 is kept"), "{missing}");
 }
@@ -159,6 +164,15 @@ fn the_settings_of_the_cache_are_settings_like_others() {
         file.contains("[cache]") && file.contains("ttl_minutes = 5"),
         "{file}"
     );
+    for (key, value) in [
+        ("similarity", "7"),
+        ("audit_share", "1.5"),
+        ("max_mb", "1e9"),
+    ] {
+        let said = sandbox.fails(1, &["config", "set", &format!("cache.{key}"), value]);
+        assert!(said.contains("does not lie between 0 and"), "{said}");
+    }
+    sandbox.ok(&["config", "get", "cache.similarity"]);
     sandbox.ok(&["config", "unset", "cache.ttl_minutes"]);
     assert_eq!(
         sandbox.ok(&["config", "get", "cache.ttl_minutes"]).trim(),
@@ -253,6 +267,7 @@ fn an_audit_works_hits_out_anew_and_keeps_the_rate() {
         (&0.into(), &0.into())
     );
     assert_eq!(report["tier"]["on"], true);
+    assert_eq!(report["only_people_can_judge"], 0);
     sandbox
         .companion()
         .args(["cache", "audit", "--share", "2"])

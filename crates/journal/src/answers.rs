@@ -14,6 +14,10 @@ use crate::{EntryId, Error, Journal, Result};
 
 /// Verdicts that are waited for; older ones make room.
 const KEPT_HITS: u32 = 500;
+/// Bits of a stored verdict. Programs that did not ask who judged stored the first alone.
+const RIGHT: i64 = 1;
+/// See `RIGHT`.
+const TOLD: i64 = 2;
 
 /// An answer to keep.
 #[derive(Debug, Clone)]
@@ -102,8 +106,10 @@ pub struct AnswerHit {
     pub similarity: f64,
     /// The score that decided.
     pub score: f64,
-    /// Whether it was right, where somebody said so.
+    /// Whether it was right, where that was judged.
     pub verdict: Option<bool>,
+    /// Whether a person judged it, unasked.
+    pub told: bool,
 }
 
 impl std::fmt::Debug for AnswerHit {
@@ -204,41 +210,21 @@ impl Answers {
     /// any more: then the answer is one to another journal than this.
     pub fn insert(&mut self, new: &NewAnswer<'_>, pushed_out: &[i64]) -> Result<Option<i64>> {
         db::write(&mut self.db, |tx| {
-            let mut current = tx.prepare_cached(
-                "SELECT 1 FROM entries WHERE id = ? AND version = ? AND deleted IS NULL",
-            )?;
-            for (entry, version) in new.sources {
-                if !current.exists(params![entry.0, version])? {
-                    return Ok(None);
-                }
+            let id = insert(tx, new)?;
+            if id.is_some() {
+                remove(tx, pushed_out)?;
             }
-            remove(tx, pushed_out)?;
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO answers (task, key, request, answer, vector, scale, made, expires, used, shown, hits, \
-                 raised, bytes, pinned) VALUES (?,?,?,?,?,?,?,?,?,?,0,0,?,?)",
-            )?;
-            let vector: Vec<u8> = new.vector.iter().map(|x| *x as u8).collect();
-            let id = insert.insert(params![
-                new.task,
-                new.key,
-                new.request,
-                new.answer,
-                vector,
-                f64::from(new.scale),
-                new.made.as_microsecond(),
-                new.expires.map(|t| t.as_microsecond()),
-                new.used,
-                new.shown.map(|t| t.as_microsecond()),
-                i64::try_from(new.size_bytes).unwrap_or(i64::MAX),
-                new.pinned
-            ])?;
-            let mut insert = tx.prepare_cached(
-                "INSERT OR IGNORE INTO answer_sources (answer_id, entry_id, version) VALUES (?, ?, ?)",
-            )?;
-            for (entry, version) in new.sources {
-                insert.execute(params![id, entry.0, version])?;
+            Ok(id)
+        })
+    }
+
+    /// Keeps many answers in one transaction: all of them, or none. Those whose sources are not current are left out.
+    pub fn insert_all(&mut self, new: &[NewAnswer<'_>]) -> Result<()> {
+        db::write(&mut self.db, |tx| {
+            for answer in new {
+                insert(tx, answer)?;
             }
-            Ok(Some(id))
+            Ok(())
         })
     }
 
@@ -247,12 +233,16 @@ impl Answers {
         db::write(&mut self.db, |tx| remove(tx, ids))
     }
 
-    /// Lets go of every answer, with what was counted where `counts` says so.
+    /// Lets go of every answer, with what was counted where `counts` says so: all but the clock, and when each question was
+    /// shown (`shown.…`), which are no statistics.
     pub fn clear(&mut self, counts: bool) -> Result<()> {
         db::write(&mut self.db, |tx| {
             tx.execute("DELETE FROM answers", [])?;
             if counts {
-                tx.execute("DELETE FROM answer_counts", [])?;
+                tx.execute(
+                    "DELETE FROM answer_counts WHERE name <> 'clock' AND name NOT LIKE 'shown.%'",
+                    [],
+                )?;
             }
             Ok(())
         })
@@ -343,6 +333,7 @@ impl Answers {
              WHERE ?1 IS NULL OR answer_id = ?1 ORDER BY id DESC",
         )?;
         let rows = select.query_map([answer], |row| {
+            let verdict: Option<i64> = row.get(6)?;
             Ok(AnswerHit {
                 id: row.get(0)?,
                 answer: row.get(1)?,
@@ -350,18 +341,20 @@ impl Answers {
                 at: timestamp(row.get(3)?),
                 similarity: row.get(4)?,
                 score: row.get(5)?,
-                verdict: row.get(6)?,
+                verdict: verdict.map(|bits| bits & RIGHT != 0),
+                told: verdict.is_some_and(|bits| bits & TOLD != 0),
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Says of a hit whether it was right.
-    pub fn set_verdict(&mut self, hit: i64, right: bool) -> Result<()> {
+    /// Says of a hit whether it was right, and whether a person `told` so.
+    pub fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> Result<()> {
+        let verdict = (i64::from(right) * RIGHT) | (i64::from(told) * TOLD);
         db::write(&mut self.db, |tx| {
             tx.execute(
                 "UPDATE answer_hits SET verdict = ? WHERE id = ?",
-                params![right, hit],
+                params![verdict, hit],
             )?;
             Ok(())
         })
@@ -374,6 +367,43 @@ pub(crate) fn forget_made_from(db: &Connection, id: EntryId) -> Result<()> {
         "DELETE FROM answers WHERE id IN (SELECT answer_id FROM answer_sources WHERE entry_id = ?)";
     db.prepare_cached(sql)?.execute([id.0])?;
     Ok(())
+}
+
+/// Keeps an answer; `None` where one of its sources is not current.
+fn insert(db: &Connection, new: &NewAnswer<'_>) -> Result<Option<i64>> {
+    let mut current = db
+        .prepare_cached("SELECT 1 FROM entries WHERE id = ? AND version = ? AND deleted IS NULL")?;
+    for (entry, version) in new.sources {
+        if !current.exists(params![entry.0, version])? {
+            return Ok(None);
+        }
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO answers (task, key, request, answer, vector, scale, made, expires, used, shown, hits, \
+         raised, bytes, pinned) VALUES (?,?,?,?,?,?,?,?,?,?,0,0,?,?)",
+    )?;
+    let vector: Vec<u8> = new.vector.iter().map(|x| *x as u8).collect();
+    let id = insert.insert(params![
+        new.task,
+        new.key,
+        new.request,
+        new.answer,
+        vector,
+        f64::from(new.scale),
+        new.made.as_microsecond(),
+        new.expires.map(|t| t.as_microsecond()),
+        new.used,
+        new.shown.map(|t| t.as_microsecond()),
+        i64::try_from(new.size_bytes).unwrap_or(i64::MAX),
+        new.pinned
+    ])?;
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO answer_sources (answer_id, entry_id, version) VALUES (?, ?, ?)",
+    )?;
+    for (entry, version) in new.sources {
+        insert.execute(params![id, entry.0, version])?;
+    }
+    Ok(Some(id))
 }
 
 fn remove(db: &Connection, ids: &[i64]) -> Result<()> {

@@ -34,9 +34,11 @@ closed_set! {
         RefusedModality = "cache.refused_modality", "Candidates refused because one is a wish and the other is not";
         RefusedQuestion = "cache.refused_question", "Candidates refused for another kind of question";
         RefusedScope = "cache.refused_scope", "Candidates refused for asking of more or less";
+        RefusedWording = "cache.refused_wording", "Candidates refused for one word in place of another";
         RefusedSimilarity = "cache.refused_similarity", "Candidates that were not alike enough";
         RefusedDoubt = "cache.refused_doubt", "Candidates with too many doubts";
         RefusedJudge = "cache.refused_judge", "Candidates that the judge refused";
+        RefusedNotJudged = "cache.refused_not_judged", "Candidates that were not among the best, which the judge reads";
         RefusedOther = "cache.refused_other", "Candidates refused for anything else";
         DiskRead = "disk.read_bytes", "Bytes that the disk was read for";
         DiskWritten = "disk.written_bytes", "Bytes that were handed to the disk";

@@ -1,10 +1,11 @@
 //! Checking oneself in idle time: some hits are computed after all, to see whether the kept answer would have done.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::SemanticCache;
 use super::counters::Audit;
-use super::learn::Verdict;
+use super::learn::{By, Verdict};
 use super::store::StoreResult;
 use crate::stats;
 
@@ -15,6 +16,8 @@ pub struct AuditCase {
     pub task: String,
     /// What was asked.
     pub asked: String,
+    /// When.
+    pub at: Timestamp,
     /// The request whose answer served.
     pub stored: String,
     /// That answer.
@@ -32,7 +35,8 @@ impl std::fmt::Debug for AuditCase {
 /// What an audit found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AuditReport {
-    /// Hits without a verdict before.
+    /// Hits without a verdict before, of answers that are still kept. Those of shipped wishes are not among them: which
+    /// questions answer such a wish is written down.
     pub open: usize,
     /// Computed anew now.
     pub checked: usize,
@@ -40,7 +44,7 @@ pub struct AuditReport {
     pub wrong: usize,
     /// Could not be computed.
     pub failed: usize,
-    /// All verdicts so far, with their interval.
+    /// The verdicts of all audits so far, with their interval.
     pub audit: Audit,
 }
 
@@ -56,11 +60,17 @@ impl SemanticCache {
         seed: u64,
         mut served: impl FnMut(&AuditCase) -> Option<bool>,
     ) -> StoreResult<AuditReport> {
-        let hits = self.state().store.hits(None)?;
-        let open: Vec<_> = hits
-            .into_iter()
-            .filter(|hit| hit.verdict.is_none())
-            .collect();
+        let now = self.clock.now().timestamp();
+        let open: Vec<_> = {
+            let mut state = self.state();
+            state.refresh(now)?;
+            let mut hits = state.store.hits(None)?;
+            hits.retain(|hit| {
+                let kept = state.place(hit.answer).map(|at| &state.entries[at].answer);
+                hit.verdict.is_none() && kept.is_some_and(|answer| !answer.pinned)
+            });
+            hits
+        };
         let (mut checked, mut wrong, mut failed) = (0, 0, 0);
         for hit in &open {
             let chance = f64::from(stats::unit(seed ^ stats::mix(hit.id.unsigned_abs())));
@@ -76,6 +86,7 @@ impl SemanticCache {
                     Some((stored, answer)) => AuditCase {
                         task: stored.task,
                         asked: hit.request.clone(),
+                        at: hit.at,
                         stored: stored.request,
                         answer,
                         key: stored.key,
@@ -87,14 +98,11 @@ impl SemanticCache {
                 Some(right) => {
                     checked += 1;
                     wrong += usize::from(!right);
-                    self.judge_hit(
-                        hit,
-                        if right {
-                            Verdict::Right
-                        } else {
-                            Verdict::Wrong
-                        },
-                    )?;
+                    let verdict = match right {
+                        true => Verdict::Right,
+                        false => Verdict::Wrong,
+                    };
+                    self.judge_hit(hit, verdict, By::Audit)?;
                 }
                 None => failed += 1,
             }
@@ -115,8 +123,8 @@ impl SemanticCache {
         prepared.key.as_slice() == case.key
     }
 
-    /// Whether two answers say the same, as far as an encoder and the gates can tell: the cosine of their vectors is at
-    /// least 0.8 and no gate refuses. Without an encoder only equal ones do.
+    /// Whether two answers say the same, as far as an encoder can tell: the cosine of their vectors is at least 0.8. Without
+    /// an encoder only those do that are equal but for case and punctuation.
     pub fn answers_agree(&self, one: &str, other: &str) -> bool {
         if super::normalised(one) == super::normalised(other) {
             return true;

@@ -2,19 +2,20 @@
 
 use engine::encoder::Encoder;
 
-use super::decide::{Decider, Decision, Side, normalised};
+use super::decide::{Decider, Decision, Side};
 use super::gates::Read;
+use super::same::same_words;
 
 impl Decider {
     /// For each pair whether an answer stored for the first may serve the second, by meaning alone: same moment, same
-    /// journal. Texts that are one but for case and punctuation serve without being compared.
+    /// journal. Texts that are the same words (see [`same_words`]) serve without being compared.
     pub fn check(&self, encoder: &Encoder, pairs: &[(&str, &str)]) -> Vec<Decision> {
         let texts: Vec<&str> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
         let vectors = encoder.embed(&texts);
         let mut decisions: Vec<Decision> = Vec::with_capacity(pairs.len());
         let mut open = Vec::new();
         for (at, (a, b)) in pairs.iter().enumerate() {
-            if normalised(a) == normalised(b) {
+            if same_words(a) == same_words(b) {
                 decisions.push(Decision::same());
                 continue;
             }

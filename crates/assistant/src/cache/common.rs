@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::prompt::{Kind, Mood, Question, Time, bank};
 
 /// Changes with the phrasings, so that older vectors are replaced.
-pub(super) const VERSION: &str = "1";
+pub(super) const VERSION: &str = "2";
 
 const PROMPTS: &str = include_str!("../../assets/common_prompts.jsonl");
 

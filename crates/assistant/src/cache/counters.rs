@@ -40,11 +40,11 @@ pub struct Counters {
     pub miss_ms: Option<f64>,
     /// Seconds that hits saved: their number times what a miss takes on average more.
     pub saved_s: Option<f64>,
-    /// What was found out about the semantic hits.
+    /// What audits found out about the semantic hits.
     pub audit: Audit,
 }
 
-/// What verdicts and audits say about semantic hits.
+/// What audits say about semantic hits; in a store of an older program also what people said.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Audit {
     /// Hits with a verdict.
@@ -55,6 +55,33 @@ pub struct Audit {
     pub lower: f64,
     /// See `lower`.
     pub upper: f64,
+}
+
+/// What people said of hits that came to them by meaning. Who is content says nothing, so the complaints are counted among
+/// all of those hits.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Complaints {
+    /// Hits by meaning so far, of kept and of shipped answers.
+    pub served: u64,
+    /// Of those, said to be wrong.
+    pub wrong: u64,
+    /// Said to be right.
+    pub right: u64,
+    /// One-sided lower bound at 95 % of the share of wrong ones.
+    pub lower: f64,
+}
+
+impl Complaints {
+    /// What can be said of so many.
+    pub fn of(wrong: u64, right: u64, served: u64) -> Complaints {
+        let served = served.max(wrong + right);
+        Complaints {
+            served,
+            wrong,
+            right,
+            lower: lower_95(wrong, served),
+        }
+    }
 }
 
 impl Audit {

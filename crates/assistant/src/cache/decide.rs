@@ -205,10 +205,11 @@ impl Decider {
     }
 }
 
-/// The form in which two texts are one: no case, no punctuation, no spacing. An apostrophe is no letter, a digit is one.
+/// The form in which phrases are looked for and answers compared: no case, no punctuation, no spacing. An apostrophe is no
+/// letter, a digit is one. Too coarse to say that two requests are one, which is [`super::same_words`].
 ///
 /// Signs that may carry meaning (`+ - % $ € £ = < > & @ #`, other alphabets, emoji) stay.
-pub fn normalised(text: &str) -> String {
+pub(super) fn normalised(text: &str) -> String {
     let chars: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
     let beside = |at: usize, test: fn(&char) -> bool| {
         at > 0 && test(&chars[at - 1]) && chars.get(at + 1).is_some_and(test)

@@ -1,15 +1,17 @@
 //! Why a request was served, or was not.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use journal::EntryId;
 use serde::Serialize;
 
 use super::SemanticCache;
-use super::decide::Judged;
-use super::gates::{Opinion, Read, Verdict};
+use super::decide::{Judged, Side};
+use super::gates::{Opinion, Verdict};
 use super::key::{Prepared, Request};
-use super::learn::TierState;
-use super::lookup::reasons;
+use super::learn::{self, TierState};
+use super::lookup::{Compared, reasons};
 use super::store::StoreResult;
 
 /// A kept answer, as `companion cache list` shows it.
@@ -38,6 +40,22 @@ pub struct KeptAnswer {
     pub shipped: bool,
     /// The entries that it was made from, with their versions.
     pub sources: Vec<(EntryId, u32)>,
+    /// The requests in other words that it served, the latest first; only where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<Vec<ServedRequest>>,
+}
+
+/// A request that a kept answer served by meaning.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServedRequest {
+    /// What was asked.
+    pub request: String,
+    /// When.
+    pub at: Timestamp,
+    /// Cosine of the two requests.
+    pub similarity: f64,
+    /// Whether it was right, where that was judged.
+    pub verdict: Option<learn::Verdict>,
 }
 
 /// A kept request beside the one asked about.
@@ -49,14 +67,15 @@ pub struct Candidate {
     pub request: String,
     /// Cosine of the two.
     pub similarity: f32,
-    /// Whether the context guards let it be compared at all: task, model, sources, mood, week.
+    /// Whether the context guards let it be compared at all: task, model, sources, mood, week. It serves where this is so
+    /// and nothing refused it.
     pub same_context: bool,
     /// Every gate with what it says: `pass`, `doubt: …`, `refuse: …`.
     pub gates: Vec<(String, String)>,
     /// The judge's score and what it had to reach.
     pub judge: Option<Judged>,
-    /// What refused it; nothing if it serves.
-    pub refused_by: Option<String>,
+    /// What refused it, by meaning; nothing if it serves where the context is equal.
+    pub refused_by: Option<&'static str>,
     /// Doubts and refusals in words.
     pub reasons: Vec<String>,
     /// The entries that its answer was made from.
@@ -99,7 +118,7 @@ impl SemanticCache {
             .collect()
     }
 
-    /// One kept answer, with its text where `whole`.
+    /// One kept answer, with its text and the requests that it served where `whole`.
     pub fn kept(&self, id: i64, whole: bool) -> StoreResult<Option<KeptAnswer>> {
         let now = self.clock.now().timestamp();
         let mut state = self.state();
@@ -112,13 +131,27 @@ impl SemanticCache {
         else {
             return Ok(None);
         };
-        let text = state.store.text(id)?;
         let sources = state.store.sources(id)?;
+        let (mut text, mut served) = (None, None);
+        if whole {
+            text = state.store.text(id)?;
+            let hits = state.store.hits(Some(id))?.into_iter();
+            let requests = hits.map(|hit| ServedRequest {
+                request: hit.request,
+                at: hit.at,
+                similarity: hit.similarity,
+                verdict: hit.verdict.map(|right| match right {
+                    true => learn::Verdict::Right,
+                    false => learn::Verdict::Wrong,
+                }),
+            });
+            served = Some(requests.collect());
+        }
         Ok(Some(KeptAnswer {
             id,
             task: answer.task,
             request: answer.request,
-            answer: if whole { text } else { None },
+            answer: text,
             made: answer.made,
             expires: answer.expires,
             hits: answer.hits,
@@ -126,6 +159,7 @@ impl SemanticCache {
             size_bytes: answer.size_bytes,
             shipped: answer.pinned,
             sources,
+            served,
         }))
     }
 
@@ -134,57 +168,54 @@ impl SemanticCache {
         self.state().remove(&[id])
     }
 
-    /// Compares `request` with the `most` nearest kept ones, whatever their context, and says what each gate and the
-    /// judge think. Nothing is served, kept or counted.
+    /// Compares `request` with the `most` nearest kept ones, whatever their context, and says what each gate thinks, and the
+    /// judge of those that it would get to read: so many of each task as in a look. Nothing is served, kept or counted.
     pub fn explain(&self, request: &Request<'_>, most: usize) -> StoreResult<Explanation> {
         let now = self.clock.now();
         let prepared = Prepared::new(request, self.encoder_id(), &now);
-        let read = Read::new(request.intent);
-        let mut candidates = Vec::new();
         let vector = self.embed.as_deref().map(|e| e.embed(request.intent));
+        let asked = Side {
+            text: request.intent,
+            read: &prepared.read,
+        };
         let mut state = self.state();
         state.refresh(now.timestamp())?;
         let near = match &vector {
             Some(vector) => state.vectors.nearest(vector, most, |_| true),
             None => Vec::new(),
         };
-        let mut found = Vec::new();
+        let mut found: BTreeMap<String, Vec<Compared>> = BTreeMap::new();
         for (at, similarity) in near {
             let entry = &state.entries[at];
-            let key = entry.answer.key.as_slice();
-            let same = key == prepared.key || prepared.shipped.is_some_and(|s| key == s);
-            found.push((entry.answer.clone(), entry.read.clone(), similarity, same));
+            let of_task = found.entry(entry.answer.task.clone()).or_default();
+            of_task.push(self.weigh(entry, asked, similarity));
         }
         drop(state);
-        for (answer, stored_read, similarity, same_context) in found {
-            let (stored, asked) = (
-                super::Side {
-                    text: &answer.request,
-                    read: &stored_read,
-                },
-                super::Side {
-                    text: request.intent,
-                    read: &read,
-                },
-            );
-            let decision = self
-                .decider
-                .decide(stored, asked, similarity, answer.raised as f32);
+        for of_task in found.values_mut() {
+            self.judge(request.intent, of_task);
+        }
+        let mut candidates = Vec::new();
+        let mut state = self.state();
+        for Compared { id, decision, .. } in found.into_values().flatten() {
+            let Some(at) = state.place(id) else {
+                continue; // gone since
+            };
+            let answer = &state.entries[at].answer;
+            let key = answer.key.as_slice();
             candidates.push(Candidate {
-                id: answer.id,
-                similarity,
-                same_context,
+                id,
+                request: answer.request.clone(),
+                similarity: decision.similarity,
+                same_context: key == prepared.key || prepared.shipped.is_some_and(|s| key == s),
                 gates: decision.gates.iter().map(in_words).collect(),
                 judge: decision.judged,
-                refused_by: match decision.refused_by {
-                    None if !same_context => Some("context".to_owned()),
-                    by => by.map(str::to_owned),
-                },
+                refused_by: decision.refused_by,
                 reasons: reasons(&decision),
-                sources: self.state().store.sources(answer.id)?,
-                request: answer.request,
+                sources: state.store.sources(id)?,
             });
         }
+        drop(state);
+        candidates.sort_by(|x, y| y.similarity.total_cmp(&x.similarity));
         Ok(Explanation {
             candidate_similarity: self.decider.thresholds().candidate_similarity,
             similarity: self.decider.thresholds().similarity,

@@ -7,9 +7,9 @@ use jiff::ZonedDateTime;
 use journal::EntryId;
 use sha2::{Digest, Sha256};
 
-use super::decide::normalised;
 use super::gates::Read;
 use super::policy::Task;
+use super::same::same_words;
 
 /// A request to whatever computes answers.
 #[derive(Debug, Clone)]
@@ -50,8 +50,8 @@ pub(super) struct Prepared {
     pub(super) key: [u8; 32],
     /// Digest under which shipped prompts stand for this task and language.
     pub(super) shipped: Option<[u8; 32]>,
-    /// The intent without what says nothing.
-    pub(super) normal: String,
+    /// The intent as the exact tier compares it.
+    pub(super) words: String,
     /// The intent, taken apart.
     pub(super) read: Read,
 }
@@ -85,7 +85,7 @@ impl Prepared {
             key: key.digest(),
             shipped: (context.shipped && request.task == Task::Question)
                 .then(|| shipped_key(&context.language, encoder)),
-            normal: normalised(request.intent),
+            words: same_words(request.intent),
             read,
         }
     }

@@ -4,13 +4,24 @@ use journal::AnswerHit;
 use serde::Serialize;
 
 use super::SemanticCache;
-use super::counters::Audit;
+use super::counters::{Audit, Complaints};
 use super::store::StoreResult;
 
 /// How far above the score of a false hit the entry's threshold is put, in logits of the judge.
 const MARGIN: f64 = 0.5;
 /// What one right hit takes back of what false ones added.
 const FORGIVEN: f64 = 0.25;
+/// One wrong hit is a slip: the tier is not switched off for less than so many.
+const WRONG_AT_LEAST: u64 = 2;
+
+/// Who judged a hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// An audit, which chooses by chance: its share is that of all hits.
+    Audit,
+    /// Somebody who was served, and speaks up mostly where it was wrong.
+    Person,
+}
 
 /// Somebody's word on the last hit of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,12 +40,14 @@ pub struct TierState {
     pub on: bool,
     /// Why not, or what it stands on.
     pub because: String,
-    /// What verdicts say.
+    /// What audits say.
     pub audit: Audit,
+    /// What people say.
+    pub complaints: Complaints,
 }
 
 impl SemanticCache {
-    /// Says of the last semantic hit of answer `id` whether it was right. A wrong one raises the answer's own threshold
+    /// Says of the last hit by meaning of answer `id` whether it was right. A wrong one raises the answer's own threshold
     /// above the score that it had, and the pair is remembered as wrong; a right one takes part of that back. `None`
     /// where the answer served nobody yet.
     pub fn verdict(&self, id: i64, verdict: Verdict) -> StoreResult<Option<f64>> {
@@ -42,12 +55,12 @@ impl SemanticCache {
         let Some(hit) = hits.into_iter().next() else {
             return Ok(None);
         };
-        self.judge_hit(&hit, verdict).map(Some)
+        self.judge_hit(&hit, verdict, By::Person).map(Some)
     }
 
     /// Records the verdict on a hit; gives by how much the answer's threshold is raised now. A second verdict on the
     /// same hit takes the place of the first.
-    pub(super) fn judge_hit(&self, hit: &AnswerHit, verdict: Verdict) -> StoreResult<f64> {
+    pub(super) fn judge_hit(&self, hit: &AnswerHit, verdict: Verdict, by: By) -> StoreResult<f64> {
         let now = self.clock.now().timestamp();
         let base = match self.decider.judge() {
             Some(judge) => f64::from(judge.threshold(0)),
@@ -67,48 +80,51 @@ impl SemanticCache {
             0.05
         };
         let raised = match verdict {
-            Verdict::Wrong => before.max(hit.score - base + MARGIN * unit),
+            // A hit by rule may have scored below the threshold: raised at all, the rule is off for this answer.
+            Verdict::Wrong => before.max((hit.score - base).max(0.0) + MARGIN * unit),
             // Never below the threshold that was measured.
             Verdict::Right => (before - FORGIVEN * unit).max(0.0),
         };
         state.store.set_raised(hit.answer, raised)?;
-        state.store.set_verdict(hit.id, verdict == Verdict::Right)?;
+        let (right, told) = (verdict == Verdict::Right, by == By::Person);
+        state.store.set_verdict(hit.id, right, told)?;
         if let Some(entry) = state.entries.iter_mut().find(|e| e.answer.id == hit.answer) {
             entry.answer.raised = raised;
         }
-        let name = |right: bool| if right { "right" } else { "wrong" };
-        let right = verdict == Verdict::Right;
-        if hit.verdict != Some(right) {
-            let mut counts = vec![(name(right).to_owned(), 1)];
-            if let Some(former) = hit.verdict {
-                counts.push((name(former).to_owned(), -1));
-            }
-            state.store.note(&[], &counts)?;
+        let mut counts = vec![(count_of(right, told).to_owned(), 1)];
+        if let Some(former) = hit.verdict {
+            counts.push((count_of(former, hit.told).to_owned(), -1));
         }
+        state.store.note(&[], &counts)?;
         Ok(raised)
     }
 
-    /// Whether the semantic tier works: not where verdicts show, with 95 % certainty, that more hits are false than the
-    /// bound allows.
+    /// Whether the semantic tier works: not where an audit, or what people complained of, shows with 95 % certainty that
+    /// more hits are false than the bound allows. Where that cannot be read it does not.
     pub fn tier(&self) -> TierState {
-        let counts = self.state().store.counts().unwrap_or_default();
-        let get = |name: &str| {
-            counts
-                .iter()
-                .find(|(n, _)| n == name)
-                .map_or(0, |(_, v)| v.unsigned_abs())
+        let counts = self.state().counted();
+        let Ok(counts) = counts else {
+            return TierState {
+                on: false,
+                because: "what was judged so far cannot be read".to_owned(),
+                audit: Audit::of(0, 0),
+                complaints: Complaints::default(),
+            };
         };
+        let get = |name: &str| counts.get(name).map_or(0, |value| value.unsigned_abs());
         let audit = Audit::of(get("wrong"), get("wrong") + get("right"));
+        // An older program did not count the shipped ones among them.
+        let served = get("by_meaning").max(get("semantic"));
+        let complaints = Complaints::of(get("told.wrong"), get("told.right"), served);
         let bound = self.options.max_false_hits;
-        let on = audit.lower <= bound;
+        let beyond = |wrong: u64, lower: f64| wrong >= WRONG_AT_LEAST && lower > bound;
+        let (found, told) = (
+            beyond(audit.wrong, audit.lower),
+            beyond(complaints.wrong, complaints.lower),
+        );
         let because = match self.decider.judge() {
-            _ if !on => format!(
-                "{} of {} judged hits were wrong: more than {:.1} % with 95 % certainty; \
-                 `companion cache clear --counts` begins anew",
-                audit.wrong,
-                audit.judged,
-                100.0 * bound
-            ),
+            _ if found => off("audited", audit.wrong, audit.judged, bound),
+            _ if told => off("semantic", complaints.wrong, complaints.served, bound),
             None => "no judge fits the encoder: only gates and the cosine decide".to_owned(),
             Some(judge) => {
                 let m = judge.measured();
@@ -118,6 +134,29 @@ impl SemanticCache {
                 )
             }
         };
-        TierState { on, because, audit }
+        TierState {
+            on: !found && !told,
+            because,
+            audit,
+            complaints,
+        }
     }
+}
+
+/// Where such a verdict is counted. The names without `told` hold the verdicts of older programs too.
+fn count_of(right: bool, told: bool) -> &'static str {
+    match (right, told) {
+        (true, false) => "right",
+        (false, false) => "wrong",
+        (true, true) => "told.right",
+        (false, true) => "told.wrong",
+    }
+}
+
+fn off(which: &str, wrong: u64, of: u64, bound: f64) -> String {
+    format!(
+        "{wrong} of {of} {which} hits were wrong: more than {:.1} % with 95 % certainty; \
+         `companion cache clear --counts` begins anew",
+        100.0 * bound
+    )
 }

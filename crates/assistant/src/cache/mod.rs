@@ -31,11 +31,15 @@ mod explain;
 mod flight;
 pub mod gates;
 pub mod judge;
+mod keep;
 mod key;
 mod learn;
 mod lookup;
 mod options;
 mod policy;
+mod same;
+mod shipped;
+mod shown;
 mod state;
 mod store;
 mod vectors;
@@ -51,18 +55,18 @@ pub use audit::{AuditCase, AuditReport};
 pub use bound::{lower_95, upper_95};
 pub use clock::{Clock, SystemClock};
 pub use common::{CommonPrompt, common_prompts};
-pub use counters::{Audit, Counters};
-pub use decide::{
-    CANDIDATE_SIMILARITY, Decider, Decision, Judged, SIMILARITY, Side, Thresholds, normalised,
-};
-pub use explain::{Candidate, Explanation, KeptAnswer};
+pub use counters::{Audit, Complaints, Counters};
+pub use decide::{CANDIDATE_SIMILARITY, Decider, Decision, Judged, SIMILARITY, Side, Thresholds};
+pub use explain::{Candidate, Explanation, KeptAnswer, ServedRequest};
 pub use key::{Context, Request};
 pub use learn::{TierState, Verdict};
 pub use options::CacheOptions;
 pub use policy::{Policy, REST, Task, is_crisis};
+pub use same::same_words;
 pub use store::{JournalStore, MemoryStore, Store, StoreResult};
 pub use vectors::{Vectors, cosine, pack};
 
+use decide::normalised;
 use flight::{Flights, Part};
 use key::Prepared;
 use state::State;
@@ -73,6 +77,10 @@ pub trait Embed: Send + Sync {
     fn id(&self) -> &str;
     /// The vector of a text.
     fn embed(&self, text: &str) -> Vec<f32>;
+    /// The vectors of many texts, for whoever has a faster way than one after the other.
+    fn embed_all(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        texts.iter().map(|text| self.embed(text)).collect()
+    }
 }
 
 impl Embed for Encoder {
@@ -83,6 +91,11 @@ impl Embed for Encoder {
     fn embed(&self, text: &str) -> Vec<f32> {
         let embedding = Encoder::embed(self, &[text]).pop();
         embedding.map(|e| e.vector).unwrap_or_default()
+    }
+
+    fn embed_all(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        let embeddings = Encoder::embed(self, texts).into_iter();
+        embeddings.map(|e| e.vector).collect()
     }
 }
 
@@ -197,7 +210,7 @@ impl SemanticCache {
         options: CacheOptions,
     ) -> SemanticCache {
         SemanticCache {
-            state: Mutex::new(State::new(store)),
+            state: Mutex::new(State::new(store, options.clone())),
             flights: Flights::default(),
             embed,
             decider,
@@ -257,6 +270,7 @@ impl SemanticCache {
         let bypass = match mode {
             Mode::Off => Some("asked"),
             _ if !self.options.enabled => Some("disabled"),
+            _ if !self.options.can_keep() => Some("no room"),
             _ if is_crisis(request.intent) => Some("crisis"),
             _ if normalised(request.intent).is_empty() => Some("empty"),
             _ => None,
@@ -277,7 +291,7 @@ impl SemanticCache {
             self.hit(served.how, begun);
             return Ok(served);
         }
-        let key = (prepared.key, prepared.normal.clone());
+        let key = (prepared.key, prepared.words.clone());
         let leader = loop {
             match self.flights.join(&key) {
                 Part::Leader(leader) => break leader,
@@ -330,7 +344,7 @@ impl SemanticCache {
         Ok(Counters::of(&state.store.counts()?))
     }
 
-    /// Forgets every answer; with `counts` also what was counted.
+    /// Forgets every answer; with `counts` also what was counted and judged, but not when which question was shown.
     pub fn clear(&self, counts: bool) -> StoreResult<()> {
         self.state().clear(counts)
     }

@@ -25,6 +25,13 @@ pub struct CacheOptions {
     pub judged: usize,
 }
 
+impl CacheOptions {
+    /// Whether an answer can be kept at all.
+    pub(super) fn can_keep(&self) -> bool {
+        self.ttl.is_positive() && self.max_entries > 0 && self.max_bytes > 0
+    }
+}
+
 impl Default for CacheOptions {
     fn default() -> Self {
         Self {

@@ -62,6 +62,12 @@ const CRISIS: &[&str] = &[
     "dont want to be alive", "cant go on living", "hurt myself", "hurting myself", "harm myself", "harming myself", "self harm", "selfharm", "cut myself", "cutting myself",
     "overdose", "jump off", "hang myself", "starve myself", "hits me", "beats me", "hit me again", "raped", "abuses me", "not safe at home", "kms", "unalive", "dont want to wake up",
     "do not want to live", "do not want to be alive", "do not want to wake up", "not worth living", "disappear forever", "kill him", "kill her",
+    "point in living", "slit my wrists", "slitting my wrists", "end it tonight", "going to end it", "how many pills", "cutting again",
+    "he hit me", "she hit me", "they hit me", "husband hit me", "wife hit me", "partner hit me", "boyfriend hit me", "girlfriend hit me",
+    "father hit me", "dad hit me", "mother hit me", "mum hit me", "he beat me", "beat me up", "beat me again", "husband beat me", "father beat me",
+    "choked me", "strangled me", "molested", "forced himself on me",
+    "will nicht mehr leben", "umbringen", "selbstmord", "suizid", "ich will sterben", "mich ritzen", "er schlägt mich",
+    "je veux mourir", "me suicider", "plus envie de vivre", "me tuer", "il me frappe",
 ];
 
 /// Whether a request sounds like someone in danger. It says yes too often rather than too seldom; all that costs is a
@@ -76,6 +82,11 @@ pub fn is_crisis(intent: &str) -> bool {
         .any(|phrase| plain.contains(&format!(" {phrase} ")))
 }
 
+/// The same of an answer, which may be JSON: there the end of a line is written out.
+pub(super) fn is_crisis_in_answer(answer: &str) -> bool {
+    is_crisis(&answer.replace("\\n", " ").replace('\\', " "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +98,10 @@ mod tests {
             "thinking of suicide again",
             "i don\u{2019}t want to live",
             "self-harm",
+            "there is no point in living",
+            "my husband hit me last night",
+            "Ich will nicht mehr leben.",
+            "je n'ai plus envie de vivre",
         ] {
             assert!(is_crisis(text), "{text}");
         }
@@ -94,8 +109,21 @@ mod tests {
             "my phone died",
             "summarise my week",
             "I could have died laughing",
+            "hit me with a prompt",
         ] {
             assert!(!is_crisis(text), "{text}");
+        }
+        assert!(is_crisis_in_answer("{\"answer\":\"I want to die\\nsoon\"}"));
+    }
+
+    #[test]
+    fn no_shipped_wish_and_no_question_of_the_bank_sounds_like_danger() {
+        let wishes = crate::cache::common_prompts().iter();
+        for phrasing in wishes.flat_map(|wish| &wish.phrasings) {
+            assert!(!is_crisis(phrasing), "{phrasing}");
+        }
+        for question in crate::prompt::bank() {
+            assert!(!is_crisis(&question.text), "{}", question.text);
         }
     }
 }

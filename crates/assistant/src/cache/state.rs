@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{SignedDuration, Timestamp};
 use journal::{Answer, AnswerUse};
 
-use super::decide::normalised;
+use super::CacheOptions;
 use super::gates::Read;
+use super::same::same_words;
 use super::store::{Store, StoreResult};
 use super::vectors::Vectors;
 
@@ -28,13 +29,6 @@ impl Entry {
         let made_before = self.answer.made <= now.saturating_add(CORRECTION).unwrap_or(now);
         self.answer.pinned || (made_before && self.answer.expires.is_some_and(|end| now < end))
     }
-
-    /// Whether it was shown within `rest` before `now`. A showing in the future is one that is not over.
-    pub(super) fn rests(&self, now: Timestamp, rest: SignedDuration) -> bool {
-        self.answer
-            .shown
-            .is_some_and(|shown| now.duration_since(shown) < rest)
-    }
 }
 
 /// The state behind the cache's lock.
@@ -42,7 +36,9 @@ pub(super) struct State {
     pub(super) store: Box<dyn Store>,
     pub(super) entries: Vec<Entry>,
     pub(super) vectors: Vectors,
-    /// Entries by key and normalised words.
+    /// How long and how much is kept. Both may be less than when an answer was kept.
+    options: CacheOptions,
+    /// Entries by key and words.
     by_words: HashMap<([u8; 32], String), Vec<usize>>,
     uses: BTreeMap<i64, AnswerUse>,
     counts: BTreeMap<String, i64>,
@@ -53,9 +49,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(store: Box<dyn Store>) -> State {
+    pub(super) fn new(store: Box<dyn Store>, options: CacheOptions) -> State {
         State {
             store,
+            options,
             entries: Vec::new(),
             vectors: Vectors::default(),
             by_words: HashMap::new(),
@@ -68,7 +65,8 @@ impl State {
 
     /// Takes over what others changed, and lets go of what is past its time.
     pub(super) fn refresh(&mut self, now: Timestamp) -> StoreResult<()> {
-        if self.store.changed()? {
+        let changed = self.store.changed()?;
+        if changed {
             self.flush()?;
             self.reload_now()?;
         }
@@ -87,6 +85,11 @@ impl State {
             self.count("expired", gone.len() as u64);
             self.remove(&gone)?;
         }
+        if changed {
+            let over = self.in_the_way(0, 0);
+            self.count("pushed_out", over.len() as u64);
+            self.remove(&over)?;
+        }
         if set_back {
             self.store.set_count("clock", self.seen.as_microsecond())?;
         }
@@ -103,10 +106,9 @@ impl State {
                 self.seen = self.seen.max(at);
             }
         }
-        let dim = answers.first().map_or(0, |a| a.vector.len());
         self.entries.clear();
         self.by_words.clear();
-        self.vectors = Vectors::new(dim);
+        self.vectors = Vectors::default();
         for answer in answers {
             self.take_in(answer);
         }
@@ -114,19 +116,26 @@ impl State {
     }
 
     /// Adds an entry to what is known.
-    pub(super) fn take_in(&mut self, answer: Answer) {
+    pub(super) fn take_in(&mut self, mut answer: Answer) {
         let Ok(key) = <[u8; 32]>::try_from(answer.key.as_slice()) else {
             return; // not from this program
         };
-        if self.entries.is_empty() {
-            self.vectors = Vectors::new(answer.vector.len());
+        let end = answer.made.checked_add(self.options.ttl).ok();
+        if let (Some(expires), Some(end)) = (answer.expires, end) {
+            answer.expires = Some(expires.min(end));
+        }
+        if self.vectors.dim() == 0 && !answer.vector.is_empty() {
+            // The first vector says how long they are; what was kept without an encoder before it is near to nothing.
+            let none = vec![0; answer.vector.len()];
+            self.vectors = Vectors::new(none.len());
+            self.entries.iter().for_each(|_| self.vectors.push(&none));
         }
         // Vectors of another model have another key; of another length they are not even stored side by side.
         let mut vector = answer.vector.clone();
         vector.resize(self.vectors.dim(), 0);
         self.vectors.push(&vector);
         self.next_use = self.next_use.max(answer.used + 1);
-        let words = (key, normalised(&answer.request));
+        let words = (key, same_words(&answer.request));
         self.by_words
             .entry(words)
             .or_default()
@@ -138,10 +147,15 @@ impl State {
     }
 
     /// Places of the entries with just these words.
-    pub(super) fn with_words(&self, key: [u8; 32], normal: &str) -> &[usize] {
+    pub(super) fn with_words(&self, key: [u8; 32], words: &str) -> &[usize] {
         self.by_words
-            .get(&(key, normal.to_owned()))
+            .get(&(key, words.to_owned()))
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the entry with this id is.
+    pub(super) fn place(&self, id: i64) -> Option<usize> {
+        self.entries.iter().position(|e| e.answer.id == id)
     }
 
     /// Lets go of entries, in the store first.
@@ -170,26 +184,29 @@ impl State {
         }
     }
 
-    /// Ids that have to go so that `more` bytes and one entry fit, the least recently used first.
-    pub(super) fn in_the_way(&self, more: u64, max_entries: usize, max_bytes: u64) -> Vec<i64> {
+    /// Ids that have to go so that `entries` more of `bytes` together fit, the least recently used first.
+    pub(super) fn in_the_way(&self, entries: usize, bytes: u64) -> Vec<i64> {
+        let fits = |count: usize, sum: u64| {
+            count + entries <= self.options.max_entries && sum + bytes <= self.options.max_bytes
+        };
         let mut own: Vec<&Answer> = self
             .entries
             .iter()
             .map(|e| &e.answer)
             .filter(|a| !a.pinned)
             .collect();
-        let (mut count, mut bytes) = (own.len(), own.iter().map(|a| a.size_bytes).sum::<u64>());
-        if count < max_entries && bytes + more <= max_bytes {
+        let (mut count, mut sum) = (own.len(), own.iter().map(|a| a.size_bytes).sum::<u64>());
+        if fits(count, sum) {
             return Vec::new();
         }
         own.sort_by_key(|a| (a.used, a.id));
         let mut gone = Vec::new();
         for answer in own {
-            if count < max_entries && bytes + more <= max_bytes {
+            if fits(count, sum) {
                 break;
             }
             count -= 1;
-            bytes -= answer.size_bytes;
+            sum -= answer.size_bytes;
             gone.push(answer.id);
         }
         gone
@@ -225,6 +242,15 @@ impl State {
             let more = i64::try_from(more).unwrap_or(i64::MAX);
             *self.counts.entry(name.to_owned()).or_default() += more;
         }
+    }
+
+    /// All counts, with those that are not written yet.
+    pub(super) fn counted(&mut self) -> StoreResult<BTreeMap<String, i64>> {
+        let mut counts: BTreeMap<String, i64> = self.store.counts()?.into_iter().collect();
+        for (name, more) in &self.counts {
+            *counts.entry(name.clone()).or_default() += more;
+        }
+        Ok(counts)
     }
 
     /// Whether enough came together to be written.

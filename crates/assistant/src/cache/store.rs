@@ -20,9 +20,11 @@ pub trait Store: Send {
     fn sources(&mut self, id: i64) -> StoreResult<Vec<(EntryId, u32)>>;
     /// Keeps an answer and lets go of others, both or neither. `None` where a source is not current any more.
     fn insert(&mut self, new: &NewAnswer<'_>, pushed_out: &[i64]) -> StoreResult<Option<i64>>;
+    /// Keeps many answers at once, all of them or none.
+    fn insert_all(&mut self, new: &[NewAnswer<'_>]) -> StoreResult<()>;
     /// Lets go of answers.
     fn remove(&mut self, ids: &[i64]) -> StoreResult<()>;
-    /// Lets go of all answers, with the counts where `counts` says so.
+    /// Lets go of all answers, with the counts where `counts` says so; the time, and when which question was shown, stay.
     fn clear(&mut self, counts: bool) -> StoreResult<()>;
     /// Notes uses and adds to counts.
     fn note(&mut self, uses: &[AnswerUse], counts: &[(String, i64)]) -> StoreResult<()>;
@@ -43,8 +45,8 @@ pub trait Store: Send {
     ) -> StoreResult<()>;
     /// Hits of one answer or of all, the latest first.
     fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>>;
-    /// Says of a hit whether it was right.
-    fn set_verdict(&mut self, hit: i64, right: bool) -> StoreResult<()>;
+    /// Says of a hit whether it was right, and whether a person `told` so.
+    fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()>;
     /// An entry was edited or removed. The journal's own store does this in the transaction of the edit.
     fn entry_changed(&mut self, entry: EntryId) -> StoreResult<()>;
 }
@@ -87,6 +89,10 @@ impl Store for JournalStore {
         self.answers.insert(new, pushed_out)
     }
 
+    fn insert_all(&mut self, new: &[NewAnswer<'_>]) -> StoreResult<()> {
+        self.answers.insert_all(new)
+    }
+
     fn remove(&mut self, ids: &[i64]) -> StoreResult<()> {
         self.answers.remove(ids)
     }
@@ -126,8 +132,8 @@ impl Store for JournalStore {
         self.answers.hits(answer)
     }
 
-    fn set_verdict(&mut self, hit: i64, right: bool) -> StoreResult<()> {
-        self.answers.set_verdict(hit, right)
+    fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()> {
+        self.answers.set_verdict(hit, right, told)
     }
 
     fn entry_changed(&mut self, _: EntryId) -> StoreResult<()> {
@@ -207,6 +213,13 @@ impl Store for MemoryStore {
         Ok(Some(self.last))
     }
 
+    fn insert_all(&mut self, new: &[NewAnswer<'_>]) -> StoreResult<()> {
+        for answer in new {
+            self.insert(answer, &[])?;
+        }
+        Ok(())
+    }
+
     fn remove(&mut self, ids: &[i64]) -> StoreResult<()> {
         for id in ids {
             self.answers.remove(id);
@@ -219,7 +232,8 @@ impl Store for MemoryStore {
         self.answers.clear();
         self.hits.clear();
         if counts {
-            self.counts.clear();
+            let stays = |name: &str| name == "clock" || name.starts_with("shown.");
+            self.counts.retain(|name, _| stays(name));
         }
         Ok(())
     }
@@ -275,6 +289,7 @@ impl Store for MemoryStore {
             similarity,
             score,
             verdict: None,
+            told: false,
         });
         if self.hits.len() > 500 {
             self.hits.remove(0);
@@ -287,9 +302,9 @@ impl Store for MemoryStore {
         Ok(self.hits.iter().rev().filter(wanted).cloned().collect())
     }
 
-    fn set_verdict(&mut self, hit: i64, right: bool) -> StoreResult<()> {
+    fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()> {
         if let Some(found) = self.hits.iter_mut().find(|h| h.id == hit) {
-            found.verdict = Some(right);
+            (found.verdict, found.told) = (Some(right), told);
         }
         Ok(())
     }

@@ -9,6 +9,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod questions;
+mod verdicts;
+
 /// Puts each word of a text at a place of its own.
 pub(super) struct Words;
 
@@ -149,38 +152,31 @@ fn reflections_are_reused_for_the_same_words_only_and_danger_never() {
             .iter()
             .all(|a| !a.request.contains("die"))
     );
+    let story = request(Task::Generate, "tell me a story");
+    let dark = "he said: I want to kill myself";
+    assert_eq!(ask(&cache, &story, dark).answer, dark);
+    assert_eq!(ask(&cache, &story, "a bright one").answer, "a bright one");
+    assert_eq!(cache.counters().unwrap().bypassed["crisis"], 3);
 }
 
 #[test]
-fn questions_are_varied_and_rest_for_thirty_days() {
+fn signs_that_change_the_meaning_make_another_request() {
     let clock = Hands::new();
-    let options = CacheOptions {
-        ttl: SignedDuration::from_hours(24 * 90),
-        ..CacheOptions::default()
-    };
-    let cache = cache(options, &clock);
-    let question = request(Task::Question, "something about rivers");
-    let several = || {
-        Ok::<_, std::convert::Infallible>(Computed {
-            answers: vec!["one".into(), "two".into(), "three".into()],
-            ..Computed::default()
-        })
-    };
-    let mut seen = Vec::new();
-    for _ in 0..3 {
-        seen.push(
-            cache
-                .get_or_compute(&question, Mode::Use, several)
-                .unwrap()
-                .answer,
-        );
+    let cache = cache(CacheOptions::default(), &clock);
+    for (at, intent) in [
+        "a day like that :)",
+        "a day like that :(",
+        "I miss him",
+        "I miss him?",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let served = ask(&cache, &request(Task::Reflection, intent), &at.to_string());
+        assert_eq!(served.answer, at.to_string(), "{intent}");
     }
-    seen.sort();
-    assert_eq!(seen, ["one", "three", "two"]);
-    assert_eq!(ask(&cache, &question, "four").how, How::Miss, "all rest");
-    clock.pass(31 * 86_400);
-    // Another week is another key: the guard that keeps questions current.
-    assert_eq!(ask(&cache, &question, "five").how, How::Miss);
+    let served = ask(&cache, &request(Task::Reflection, "i miss  him."), "x");
+    assert_eq!((served.how, served.answer.as_str()), (How::Exact, "2"));
 }
 
 #[test]
@@ -286,95 +282,6 @@ fn a_clock_that_is_set_back_makes_nothing_live_longer() {
     assert_eq!(ask(&cache, &request, "c").how, How::Miss);
     clock.pass(800 * 86_400);
     assert_eq!(ask(&cache, &request, "d").how, How::Miss);
-}
-
-#[test]
-fn a_wrong_hit_raises_the_threshold_and_enough_of_them_switch_the_tier_off() {
-    let clock = Hands::new();
-    let cache = cache(CacheOptions::default(), &clock);
-    let stored = "please recap the whole holiday trip with Ana and Carla";
-    let asked = "recap please the whole holiday trip with Ana and Carla";
-    let id = ask(&cache, &request(Task::Summary, stored), "a")
-        .id
-        .unwrap();
-    assert_eq!(
-        cache.verdict(id, Verdict::Wrong).unwrap(),
-        None,
-        "it served nobody yet"
-    );
-    assert_eq!(
-        ask(&cache, &request(Task::Summary, asked), "b").how,
-        How::Semantic
-    );
-    let raised = cache.verdict(id, Verdict::Wrong).unwrap().unwrap();
-    assert!(raised > 0.0);
-    // The bound is 1 %: one wrong of one judged is more than that with 95 % certainty.
-    let tier = cache.tier();
-    assert!(
-        !tier.on && tier.because.contains("1 of 1 judged hits were wrong"),
-        "{}",
-        tier.because
-    );
-    assert_eq!(
-        cache.verdict(id, Verdict::Right).unwrap(),
-        Some((raised - 0.0125).max(0.0))
-    );
-    assert!(cache.tier().on, "the second word on the same hit counts");
-    assert_eq!(
-        ask(&cache, &request(Task::Summary, asked), "b").how,
-        How::Miss,
-        "its own threshold is still higher"
-    );
-}
-
-#[test]
-fn an_audit_judges_open_hits_once() {
-    let clock = Hands::new();
-    let cache = cache(CacheOptions::default(), &clock);
-    let stored = "please recap the whole holiday trip with Ana and Carla";
-    ask(&cache, &request(Task::Summary, stored), "a");
-    ask(
-        &cache,
-        &request(
-            Task::Summary,
-            "recap please the whole holiday trip with Ana and Carla",
-        ),
-        "b",
-    );
-    let report = cache
-        .audit(1.0, 7, |case| {
-            Some(case.answer == "a" && case.stored == stored)
-        })
-        .unwrap();
-    assert_eq!((report.open, report.checked, report.wrong), (1, 1, 0));
-    assert_eq!(cache.audit(1.0, 7, |_| Some(false)).unwrap().open, 0);
-    assert_eq!(cache.counters().unwrap().audit, Audit::of(0, 1));
-}
-
-#[test]
-fn shipped_prompts_answer_on_the_first_day_and_not_twice() {
-    let clock = Hands::new();
-    let cache = cache(CacheOptions::default(), &clock);
-    assert!(cache.warm("en").unwrap() >= 100);
-    assert_eq!(cache.warm("en").unwrap(), cache.list(true).unwrap().len());
-    let mut wish = request(Task::Question, "Give me a prompt for today!");
-    assert_eq!(
-        ask(&cache, &wish, "computed").how,
-        How::Miss,
-        "only where the caller allows it"
-    );
-    wish.context.shipped = true;
-    wish.context.language = "en".into();
-    let mut seen = Vec::new();
-    for _ in 0..5 {
-        let served = ask(&cache, &wish, "computed");
-        assert_eq!(served.how, How::Shipped);
-        seen.push(served.question.unwrap());
-        clock.pass(86_400);
-    }
-    seen.sort();
-    seen.dedup();
-    assert_eq!(seen.len(), 5);
 }
 
 /// What somebody may do with a cache.

@@ -10,7 +10,7 @@ mod workload;
 use std::path::Path;
 
 use assistant::cache::judge::Judge;
-use assistant::cache::{Decider, Decision, lower_95, upper_95};
+use assistant::cache::{Decider, Decision, lower_95, same_words, upper_95};
 use engine::encoder::{Encoder, EncoderOptions};
 use engine::store::ModelStore;
 use serde::Serialize;
@@ -139,7 +139,7 @@ fn measure_set(set: &PairSet, encoder: &Encoder, decider: &Decider) -> SetFigure
         }
         let exact: Vec<bool> = texts
             .iter()
-            .map(|(a, b)| assistant::cache::normalised(a) == assistant::cache::normalised(b))
+            .map(|(a, b)| same_words(a) == same_words(b))
             .collect();
         let cosine: Vec<bool> = decisions.iter().map(|d| d.similarity >= PLAIN).collect();
         let ours: Vec<bool> = decisions.iter().map(Decision::serves).collect();
@@ -194,8 +194,9 @@ fn curve(encoder: &Encoder, decider: &Decider) -> Vec<TradeOff> {
     for step in -12..=8 {
         let moved = step as f32 * 0.5;
         let serves = |d: &Decision| match d.judged {
-            Some(judged) => judged.score >= judged.threshold + moved,
-            None => d.serves(),
+            // What the rule says yes to serves at any threshold.
+            Some(judged) if !d.by_rule => judged.score >= judged.threshold + moved,
+            _ => d.serves(),
         };
         points.push(TradeOff {
             cache: "companion",

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use assistant::cache::{
     CacheOptions, Computed, Context, How, MemoryStore, Mode, Request, SemanticCache, Task,
-    common_prompts, lower_95, normalised, upper_95,
+    common_prompts, lower_95, same_words, upper_95,
 };
 use engine::encoder::Encoder;
 use jiff::{Timestamp, tz::TimeZone};
@@ -276,11 +276,11 @@ fn exact(asked: &[Asked]) -> WorkloadRates {
     for a in asked {
         // A question is another one each time, so an exact cache of one answer must not serve it twice.
         let found = kept
-            .get(&normalised(&a.text))
+            .get(&same_words(&a.text))
             .filter(|k| a.kind != WorkloadKind::Daily && k.may_serve(a));
         outcomes.push(found.map(|k| k.truth == a.truth));
         if outcomes.last().is_some_and(Option::is_none) {
-            kept.insert(normalised(&a.text), Kept::of(a));
+            kept.insert(same_words(&a.text), Kept::of(a));
         }
     }
     rates("exact", asked, &outcomes)

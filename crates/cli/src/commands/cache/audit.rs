@@ -1,5 +1,7 @@
 //! `companion cache audit`: some hits are worked out after all, to see whether the kept answer would have done.
 
+use std::cell::Cell;
+
 use assistant::cache::{AuditCase, AuditReport, SemanticCache, TierState};
 use assistant::language::ask::Answer;
 use assistant::{Instant, prompt};
@@ -29,6 +31,7 @@ pub(super) struct Args {
 struct Report {
     #[serde(flatten)]
     report: AuditReport,
+    only_people_can_judge: usize,
     tier: TierState,
 }
 
@@ -42,33 +45,40 @@ pub(super) fn run(
     if !(0.0..=1.0).contains(&share) {
         return Err(Failure::usage(format!("--share is {share}; it lies between 0 and 1")).into());
     }
-    let instant = analysis::catch_up(context, journal)?;
+    let instant = analysis::catch_up_soon(context, journal)?;
     let checker = Checker {
         context,
         journal,
         cache,
         instant: instant.as_ref(),
         now: context.now()?,
+        only_people: Cell::new(0),
     };
     // The same for a journal always: a hit is chosen once, however often the audit runs.
     let seed = journal.uid().bytes().fold(17, |seed: u64, byte| {
         seed.wrapping_mul(31).wrapping_add(u64::from(byte))
     });
     let mut first_error = None;
-    let report = cache.audit(share, seed, |case| match checker.served(case) {
+    let mut report = cache.audit(share, seed, |case| match checker.served(case) {
         Ok(verdict) => verdict,
         Err(error) => {
             first_error.get_or_insert(error);
             None
         }
     })?;
+    let only_people_can_judge = checker.only_people.get();
+    report.failed -= only_people_can_judge;
     let tier = cache.tier();
     let out = &context.out;
     if let Some(error) = first_error {
         out.warn(format!("some could not be worked out anew: {error:#}"));
     }
     if out.is_json() {
-        out.json(&Report { report, tier })?;
+        out.json(&Report {
+            report,
+            only_people_can_judge,
+            tier,
+        })?;
         return Ok(Exit::Success);
     }
     let row = |name: &str, value: String| Line::new().dim(format!("{name:<24}")).plain(value);
@@ -86,6 +96,10 @@ pub(super) fn run(
             ),
         ))?;
     }
+    if only_people_can_judge > 0 {
+        let count = only_people_can_judge.to_string();
+        out.line(row("only people can judge", count))?;
+    }
     for (name, value) in judged(&tier) {
         out.line(row(name, value))?;
     }
@@ -99,16 +113,21 @@ struct Checker<'a> {
     cache: &'a SemanticCache,
     instant: Option<&'a Instant>,
     now: ZonedDateTime,
+    /// Hits of tasks that are never compared.
+    only_people: Cell<usize>,
 }
 
 impl Checker<'_> {
-    /// Whether the kept answer would have done; `None` where that cannot be told any more. Of free text the parameters
-    /// are not kept, so nobody can: only people judge those.
+    /// Whether the kept answer would have done; `None` where that cannot be told any more. Of summaries and free text the
+    /// parameters are not kept, so they cannot be worked out again: only people judge those.
     fn served(&self, case: &AuditCase) -> anyhow::Result<Option<bool>> {
         match case.task.as_str() {
             "question" => self.question(case),
             "ask" => self.ask(case),
-            _ => Ok(None),
+            _ => {
+                self.only_people.set(self.only_people.get() + 1);
+                Ok(None)
+            }
         }
     }
 
@@ -116,13 +135,10 @@ impl Checker<'_> {
         let Some(instant) = self.instant else {
             return Ok(None);
         };
-        let found = prompt::about(
-            Some(self.journal),
-            instant,
-            &self.now,
-            &case.asked,
-            QUESTIONS,
-        )?;
+        // Of the hour at which it was shown, and as if nothing had been: what was just shown rests, so among those that do
+        // not it would never be.
+        let then = case.at.to_zoned_datetime(self.now.time_zone().clone());
+        let found = prompt::about(None, instant, &then, &case.asked, QUESTIONS)?;
         if found.is_empty() {
             return Ok(None);
         }

@@ -55,7 +55,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let encoder = context
         .encoder()?
         .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
-    let decider = Decider::new(context.config.cache.options()?.thresholds);
+    let decider = Decider::new(context.config.cache.options().thresholds);
     let decider = match Judge::committed(&encoder)? {
         Some(judge) => decider.with_judge(judge),
         None => decider,

@@ -3,6 +3,7 @@
 use assistant::cache::{Context as Guards, Request, SemanticCache, Task};
 
 use crate::context::Context;
+use crate::exit::Failure;
 use crate::output::Line;
 
 pub(super) fn run(
@@ -12,6 +13,10 @@ pub(super) fn run(
     text: &str,
     limit: usize,
 ) -> anyhow::Result<()> {
+    if text.trim().is_empty() {
+        let said = "say what would be asked: companion cache explain \"ask me about my brother\"";
+        return Err(Failure::usage(said).into());
+    }
     let guards = Guards {
         user: user.to_owned(),
         language: "en".to_owned(),
@@ -41,10 +46,11 @@ pub(super) fn run(
         out.line("nothing that is kept is near")?;
     }
     for found in &explained.candidates {
-        // The guards of this command are not those of the request that was kept: they are named, not judged.
-        let refused = found.refused_by.as_deref().filter(|by| *by != "context");
-        let verdict = match refused {
+        // The guards of this command are seldom those of the request that was kept: they are named, not judged.
+        let verdict = match found.refused_by {
+            None if found.same_context => "serves".to_owned(),
             None => "serves, where the context is equal".to_owned(),
+            Some("not judged") => "not judged: the judge reads the best alone".to_owned(),
             Some(by) => format!("refused by {by}"),
         };
         out.line(

@@ -1,6 +1,9 @@
 //! What is kept.
 
-use assistant::cache::{KeptAnswer, SemanticCache};
+use assistant::cache::{KeptAnswer, SemanticCache, ServedRequest, Verdict};
+use assistant::language::ask::Answer;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::missing;
 use crate::context::Context;
@@ -27,13 +30,19 @@ pub(super) fn show(context: &Context, cache: &SemanticCache, id: i64) -> anyhow:
         return context.out.json(&answer);
     }
     context.out.line(head(&answer))?;
+    let zone = context.now()?.time_zone().clone();
     if let Some(text) = &answer.answer {
-        context.out.prose(text, 4)?;
+        // An answer about the journal is kept with its citations.
+        let said = match answer.task.as_str() {
+            "ask" => serde_json::from_str::<Answer>(text).ok().map(|a| a.answer),
+            _ => None,
+        };
+        context.out.prose(said.as_ref().unwrap_or(text), 4)?;
     }
-    context
-        .out
-        .line(Line::new().dim(format!("made {}", answer.made)))?;
+    let made = local(answer.made, &zone);
+    context.out.line(Line::new().dim(format!("made {made}")))?;
     if let Some(expires) = answer.expires {
+        let expires = local(expires, &zone);
         context
             .out
             .line(Line::new().dim(format!("serves until {expires}")))?;
@@ -43,7 +52,28 @@ pub(super) fn show(context: &Context, cache: &SemanticCache, id: i64) -> anyhow:
             .out
             .line(Line::new().dim(format!("from entry {entry}, version {version}")))?;
     }
+    for request in answer.served.iter().flatten() {
+        context.out.line(served(request, &zone))?;
+    }
     Ok(())
+}
+
+/// A request that the answer served.
+fn served(request: &ServedRequest, zone: &TimeZone) -> Line {
+    let verdict = match request.verdict {
+        None => "not judged",
+        Some(Verdict::Right) => "right",
+        Some(Verdict::Wrong) => "wrong",
+    };
+    Line::new()
+        .dim(format!("served {}  ", local(request.at, zone)))
+        .plain(request.request.clone())
+        .dim(format!("  similarity {:.3}, {verdict}", request.similarity))
+}
+
+fn local(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned_datetime(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn head(answer: &KeptAnswer) -> Line {

@@ -33,7 +33,7 @@ enum Action {
         #[arg(long)]
         shipped: bool,
     },
-    /// Show one kept answer whole, with its sources
+    /// Show one kept answer whole, with its sources and the requests that it served
     Show {
         /// Its number in `cache list`
         id: i64,
@@ -60,14 +60,14 @@ enum Action {
     #[command(
         after_help = "For idle time, from cron say: a share of the hits that nobody judged (cache.audit_share) is worked out anew, and the \
         rate of wrong ones is kept with its interval. Where it is above cache.max_false_hits with 95 % certainty, the semantic tier \
-        switches itself off. Replies of `generate` are judged by people only (cache wrong, cache right)."
+        switches itself off. Summaries and replies of `generate` are judged by people only (cache wrong, cache right)."
     )]
     Audit(audit::Args),
     /// Forget every kept answer, or one
     Clear {
         /// Only this one
         id: Option<i64>,
-        /// Also what was counted and judged so far
+        /// Also what was counted and judged so far, but not which questions were shown lately
         #[arg(long)]
         counts: bool,
     },

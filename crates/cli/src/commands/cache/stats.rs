@@ -90,20 +90,25 @@ pub(super) fn run(context: &Context, cache: &SemanticCache) -> anyhow::Result<()
     Ok(())
 }
 
-/// What verdicts say, and what the semantic tier does about it: rows of a table.
-pub(super) fn judged(tier: &TierState) -> [(&'static str, String); 2] {
+/// What audits and people say, and what the semantic tier does about it: rows of a table.
+pub(super) fn judged(tier: &TierState) -> [(&'static str, String); 3] {
     let said = match tier.audit.judged {
-        0 => "nobody judged any yet".to_owned(),
+        0 => "none audited yet".to_owned(),
         n => format!(
-            "{} of {n} judged; {:.2} to {:.2} % with 95 % certainty each side",
+            "{} of {n} audited; {:.2} to {:.2} % with 95 % certainty each side",
             tier.audit.wrong,
             100.0 * tier.audit.lower,
             100.0 * tier.audit.upper
         ),
     };
+    let complaints = format!(
+        "{} of {} hits in other words were said to be wrong, {} right",
+        tier.complaints.wrong, tier.complaints.served, tier.complaints.right
+    );
     let state = if tier.on { "on" } else { "off" };
     [
         ("false hits", said),
+        ("complaints", complaints),
         ("semantic tier", format!("{state}: {}", tier.because)),
     ]
 }
