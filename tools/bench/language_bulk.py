@@ -11,10 +11,13 @@ same work as a trained one and writes nonsense in the right form:
     companion model import qwen2.5-0.5b-text.gguf && companion model quantize qwen2.5-0.5b-text --to int8     # NAME is qwen2.5-0.5b-text-int8
 
 Each way has a home of its own, in which the entries are imported and read by the instant tier before the clock starts. The
-ways differ in `batch.max_size` alone. Prints one JSON object. Needs nothing beside Python.
+ways differ in `batch.max_size` alone, which is how many entries are read at the same time. One at a time takes long: --alone
+lets it have the first so many entries only, and what is compared are tokens a second. Prints one JSON object. Needs nothing
+beside Python.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import sys
@@ -23,6 +26,14 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from kill_import import Home, write_entries  # noqa: E402
+
+
+def first(source, count):
+    """A file with the first `count` entries of `source`."""
+    part = source.with_name(f"first-{count}.jsonl")
+    with open(source, encoding="utf-8") as lines:
+        part.write_text("".join(itertools.islice(lines, count)), encoding="utf-8")
+    return part
 
 
 def read(args, home, source, rows):
@@ -54,13 +65,15 @@ def main():
     parser.add_argument("--entries", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", type=int, nargs="+", default=[8, 1])
+    parser.add_argument("--alone", type=int, help="entries that are read one at a time [default: all]")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         source = write_entries(args, folder)
         ways = []
         for rows in args.rows:
-            ways.append(read(args, Home(args, folder / f"rows-{rows}"), source, rows))
+            theirs = first(source, args.alone) if rows == 1 and args.alone else source
+            ways.append(read(args, Home(args, folder / f"rows-{rows}"), theirs, rows))
             print(json.dumps(ways[-1]), file=sys.stderr)
         json.dump({"model": args.model, "entries": args.entries, "ways": ways}, sys.stdout)
         print()

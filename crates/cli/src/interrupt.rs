@@ -22,6 +22,14 @@ enum Answer {
 
 static ANSWER: Mutex<Answer> = Mutex::new(Answer::End);
 
+/// Whether Ctrl-C was pressed in a phase that noted it.
+static PRESSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether Ctrl-C was pressed since the program began.
+pub(crate) fn was_pressed() -> bool {
+    PRESSED.load(Ordering::Relaxed)
+}
+
 /// A time in which Ctrl-C does something else; it ends with this value.
 #[must_use = "the phase ends when this is dropped"]
 pub(crate) struct Phase(());
@@ -66,7 +74,10 @@ fn set(answer: Answer) {
 fn ends() -> bool {
     match &*ANSWER.lock().unwrap_or_else(PoisonError::into_inner) {
         Answer::End => return true,
-        Answer::Note(flag) => flag.store(true, Ordering::Relaxed),
+        Answer::Note(flag) => {
+            PRESSED.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
+        }
         Answer::Ignore => {}
     }
     false

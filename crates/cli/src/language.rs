@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use assistant::language::prompts::{self, Prompts};
 use assistant::language::question::{self, Asked};
 use assistant::language::{DecoderModel, Language, LanguageModel, Usage};
+use engine::batch::Class;
 use engine::store::ModelStore;
 use jiff::ZonedDateTime;
 use journal::Journal;
@@ -47,14 +48,25 @@ impl Opened {
         }
     }
 
+    /// What Ctrl-C sets.
+    pub(crate) fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
     /// Whether Ctrl-C was pressed.
     pub(crate) fn stopped(&self) -> bool {
         self.stop.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
-/// Opens the configured model. `None` where none is configured; an error where the configured one is not there.
+/// Opens the configured model for somebody who waits for its answer. `None` where none is configured; an error where
+/// the configured one is not there.
 pub(crate) fn open(context: &Context) -> anyhow::Result<Option<Opened>> {
+    open_as(context, Class::Interactive)
+}
+
+/// The same for requests of another class.
+pub(crate) fn open_as(context: &Context, class: Class) -> anyhow::Result<Option<Opened>> {
     let name = context.config.language.model.as_str();
     if name.is_empty() {
         return Ok(None);
@@ -74,7 +86,7 @@ pub(crate) fn open(context: &Context) -> anyhow::Result<Option<Opened>> {
         .into());
     }
     let prompts = read_prompts(context)?;
-    let model = model(context, &dir)?;
+    let model = model(context, &dir, class)?;
     let stop = Arc::new(AtomicBool::new(false));
     let phase = interrupt::noted(&stop)?;
     Ok(Some(Opened {
@@ -162,8 +174,12 @@ pub(crate) fn dropped(out: &Output, spans: impl Iterator<Item = (String, std::op
     }
 }
 
-fn model(context: &Context, dir: &std::path::Path) -> anyhow::Result<Box<dyn LanguageModel>> {
+fn model(
+    context: &Context,
+    dir: &std::path::Path,
+    class: Class,
+) -> anyhow::Result<Box<dyn LanguageModel>> {
     let model = DecoderModel::open_with(dir, context.config.batch.limits())
         .with_context(|| format!("cannot open the language model in {}", dir.display()))?;
-    Ok(Box::new(model))
+    Ok(Box::new(model.of_class(class)))
 }

@@ -7,6 +7,7 @@
 //!   vault.json.previous    its second copy
 //!   journal.key            only without a passphrase: the key file, mode 0600
 //!   journal.lock           empty; held shared by every open journal, alone by re-keying and restoring
+//!   analysis.lock          empty; held by the process that reads what is queued
 //!   backups/               automatic backups before migrations and replacements
 //! ```
 

@@ -88,11 +88,6 @@ impl DecoderModel {
         &self.decoder
     }
 
-    /// Its worker, for chores beside the model.
-    pub fn batcher(&self) -> &Batcher {
-        &self.batcher
-    }
-
     /// The same model, whose requests are of another class from now on.
     #[must_use]
     pub fn of_class(mut self, class: Class) -> Self {
@@ -232,6 +227,10 @@ impl LanguageModel for DecoderModel {
 
     fn count(&self, text: &str) -> usize {
         self.words.0.encode(text).len()
+    }
+
+    fn batcher(&self) -> Option<&Batcher> {
+        Some(&self.batcher)
     }
 
     fn reply(

@@ -14,6 +14,7 @@
 //! ```
 
 pub mod ask;
+pub mod bulk;
 pub mod cite;
 mod decoder;
 pub mod digest;
@@ -28,6 +29,7 @@ pub mod reflect;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use engine::batch::Batcher;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,6 +62,11 @@ pub trait LanguageModel: Send + Sync {
 
     /// The probability of each of `labels` as the reply to `chat`, relative to each other: they sum to 1.
     fn score(&self, chat: &Chat, labels: &[&str]) -> Result<(Vec<f32>, Usage), ModelError>;
+
+    /// The worker that its requests share, for chores beside them; none where it has no worker of its own.
+    fn batcher(&self) -> Option<&Batcher> {
+        None
+    }
 }
 
 /// What a model is asked, in the roles of a chat template.

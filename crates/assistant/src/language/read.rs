@@ -52,7 +52,7 @@ pub struct Reading {
     pub summary: Option<OneSentence>,
     /// People, places and commitments.
     pub mentions: Vec<Mention>,
-    /// Mentions of the model whose words stand nowhere in the entry.
+    /// Mentions of the model whose words stand nowhere in the entry, or name nothing.
     pub forged: usize,
     /// Whether part of the entry was not read.
     pub truncated: bool,
@@ -113,34 +113,57 @@ pub fn read(
     let Some(language) = language else {
         return instant_reading(journal, instant, entry);
     };
-    let maker = language.maker(TASK);
-    let subject = entry.id.to_string();
-    if !refresh
-        && let Some(kept) = journal.written(TASK, &subject)?
-        && kept.maker == maker
-        && kept.sources == [(entry.id, entry.version)]
-        && let Ok(reading) = serde_json::from_str(&kept.data)
-    {
-        return Ok(reading);
+    if !refresh && let Some(kept) = kept(journal, language, entry)? {
+        return Ok(kept);
     }
-    let reading = fresh(journal, language, instant, entry)?;
-    let stopped = language.flow().is_break();
-    if reading.tier == Tier::Language && !stopped && !journal.is_read_only() {
-        let written = Written {
-            task: TASK.to_owned(),
-            subject,
-            maker,
-            data: serde_json::to_string(&reading).expect("numbers and strings"),
-            made: jiff::Timestamp::UNIX_EPOCH,
-            sources: vec![(entry.id, entry.version)],
-        };
-        journal.save_written(&written)?;
-    }
+    let before = instant_reading(journal, instant, entry)?;
+    let reading = fresh(language, entry, before);
+    keep(journal, language, entry, &reading)?;
     Ok(reading)
 }
 
+/// The reading that is kept, where it was made of this version by this model with this prompt file.
+pub(super) fn kept(
+    journal: &Journal,
+    language: &Language<'_>,
+    entry: &Entry,
+) -> Result<Option<Reading>> {
+    let kept = journal.written(TASK, &entry.id.to_string())?;
+    let kept = kept.filter(|kept| {
+        kept.maker == language.maker(TASK) && kept.sources == [(entry.id, entry.version)]
+    });
+    Ok(kept.and_then(|kept| serde_json::from_str(&kept.data).ok()))
+}
+
+/// Keeps a reading of the model that is whole.
+pub(super) fn keep(
+    journal: &mut Journal,
+    language: &Language<'_>,
+    entry: &Entry,
+    reading: &Reading,
+) -> Result<()> {
+    let stopped = language.flow().is_break();
+    if reading.tier != Tier::Language || stopped || journal.is_read_only() {
+        return Ok(());
+    }
+    let written = Written {
+        task: TASK.to_owned(),
+        subject: entry.id.to_string(),
+        maker: language.maker(TASK),
+        data: serde_json::to_string(reading).expect("numbers and strings"),
+        made: jiff::Timestamp::UNIX_EPOCH,
+        sources: vec![(entry.id, entry.version)],
+    };
+    journal.save_written(&written)?;
+    Ok(())
+}
+
 /// What the instant tier says by itself.
-fn instant_reading(journal: &Journal, instant: Option<&Instant>, entry: &Entry) -> Result<Reading> {
+pub(super) fn instant_reading(
+    journal: &Journal,
+    instant: Option<&Instant>,
+    entry: &Entry,
+) -> Result<Reading> {
     let summary = central(journal, instant, entry)?.map(|span| OneSentence {
         text: cite::tidy(&entry.text[span]),
         tier: Tier::Instant,
@@ -186,16 +209,10 @@ fn central(
     Ok(crate::sentences(&entry.text).into_iter().next())
 }
 
-/// Reads `entry` with the model, whatever is kept.
-fn fresh(
-    journal: &Journal,
-    language: &Language<'_>,
-    instant: Option<&Instant>,
-    entry: &Entry,
-) -> Result<Reading> {
-    let mut reading = instant_reading(journal, instant, entry)?;
+/// Reads `entry` with the model, whatever is kept; `reading` is what the instant tier says.
+pub(super) fn fresh(language: &Language<'_>, entry: &Entry, mut reading: Reading) -> Reading {
     let prompt = language.prompt(TASK);
-    let fill = |text: &str| prompt.fill(&slots(entry.id, &entry.when, text));
+    let fill = |text: &str| prompt.fill(&slots(&entry.when, text));
     let room = plan::room(
         language.model,
         &fill("").chat(Some("mentions")),
@@ -230,35 +247,42 @@ fn fresh(
         reading.tier = Tier::Language;
         reading.made_by = Some(language.maker(TASK));
     }
-    Ok(reading)
+    reading
 }
 
-fn slots<'a>(id: EntryId, when: &ZonedDateTime, text: &'a str) -> [(&'static str, Slot<'a>); 2] {
+/// What an entry is called in the prompt, whichever it is. No question is about its id, and one that stood before the
+/// text would have to be known while the entry is being written. So the form says no less than before, and readings
+/// that were kept when it named the entry's own stay good.
+const CALLED: EntryId = EntryId(1);
+
+fn slots<'a>(when: &ZonedDateTime, text: &'a str) -> [(&'static str, Slot<'a>); 2] {
     let day = when.strftime("%Y-%m-%d").to_string();
     let themes = THEMES.map(str::to_owned).to_vec();
     [
-        ("entries", Slot::Entries(vec![(id, day, text.into())])),
+        ("entries", Slot::Entries(vec![(CALLED, day, text.into())])),
         ("themes", Slot::List(themes)),
     ]
 }
 
-/// What the reading of an entry will begin with that is being written: `text` is what there is of it, `id` what it will
-/// be called. For [`DecoderModel::read_ahead`](super::DecoderModel::read_ahead).
+/// What the reading of an entry will begin with that is being written: `text` is what there is of it, `when` the time
+/// that it will have, of which the day counts. For [`DecoderModel::read_ahead`](super::DecoderModel::read_ahead).
 pub fn opening(
     prompts: &Prompts,
-    id: EntryId,
     when: &ZonedDateTime,
     text: &str,
 ) -> std::result::Result<Chat, PromptError> {
-    let filled = prompts.get(TASK)?.fill(&slots(id, when, text));
+    let filled = prompts.get(TASK)?.fill(&slots(when, text));
     Ok(filled.chat(Some("feeling")))
 }
 
 /// Feeling and themes by the model's labels, and nothing that has to be written: what can be said at once when an
 /// entry is saved. Only of an entry that is read in one part.
+///
+/// They are not kept: a kept reading is a whole one, and with these in its place nobody would ask for the sentence and
+/// the mentions any more. Of what is shown without asking again, nothing needs them: filters and trends count the heads'.
 pub fn labels(language: &Language<'_>, entry: &Entry) -> std::result::Result<Labels, ModelError> {
     let prompt = language.prompt(TASK);
-    let filled = prompt.fill(&slots(entry.id, &entry.when, &entry.text));
+    let filled = prompt.fill(&slots(&entry.when, &entry.text));
     let model = language.model;
     let sentiments = LABELS.map(Sentiment::as_str);
     let (feeling, mut usage) = model.score(&filled.chat(Some("feeling")), &sentiments)?;
@@ -291,6 +315,11 @@ impl Labels {
     /// The likeliest sentiment with its probability.
     pub fn sentiment(&self) -> (Sentiment, f32) {
         likeliest(self.feeling)
+    }
+
+    /// What holds of `heads` after the model's word, by the rule of this module.
+    pub fn over(&self, heads: &Analysis) -> Analysis {
+        over(Some(self.feeling), Some(&self.themes), heads)
     }
 }
 
@@ -385,9 +414,7 @@ impl Parts {
             return self.summaries.first().cloned();
         }
         let together = self.summaries.join(" ");
-        let filled = language
-            .prompt(TASK)
-            .fill(&slots(entry.id, &entry.when, &together));
+        let filled = language.prompt(TASK).fill(&slots(&entry.when, &together));
         let whole = 0..entry.text.len();
         match summary(language, &filled, entry, &whole, &mut reading.usage) {
             Ok(text) => Some(text),
@@ -464,7 +491,7 @@ fn mentions(answer: MentionsAnswer, entry: &Entry, span: &Range<usize>, reading:
             let found = match kind {
                 Kind::Commitment => cite::locate(part, &words),
                 _ if words.split_whitespace().count() > 5 => None,
-                _ => cite::place(part, &words),
+                _ => cite::place(part, &words).filter(|at| extract::is_name(part, at)),
             };
             let Some(found) = found else {
                 reading.forged += 1;
@@ -488,16 +515,7 @@ fn mentions(answer: MentionsAnswer, entry: &Entry, span: &Range<usize>, reading:
 impl Reading {
     /// How the model's word on the feeling stands to that of `heads`; nothing where it has none.
     pub fn verdict(&self, heads: &Analysis) -> Option<Verdict> {
-        let (label, p) = self.label()?;
-        Some(if label == heads.sentiment {
-            Verdict::Agrees
-        } else if heads.corrected {
-            Verdict::Overruled
-        } else if (heads.unsure && p >= SURE) || (heads.confidence < HARDLY && p >= CERTAIN) {
-            Verdict::Overrules
-        } else {
-            Verdict::Overruled
-        })
+        verdict(self.feeling, heads)
     }
 
     /// The likeliest label with its probability.
@@ -507,51 +525,69 @@ impl Reading {
 
     /// What holds of `heads` after the model's word, by the rule of this module.
     pub fn over(&self, heads: &Analysis) -> Analysis {
-        let mut holds = heads.clone();
-        // A person's word on sentiment or themes is the last one.
-        if heads.corrected {
-            return holds;
-        }
-        if let (Some(Verdict::Overrules), Some((label, p))) = (self.verdict(heads), self.label()) {
-            holds.sentiment = label;
-            holds.confidence = p;
-            holds.unsure = false;
-            holds.tier = "language".to_owned();
-            holds.evidence.retain(|e| e.claim != "sentiment");
-            let agrees = match label {
-                Sentiment::Positive => holds.valence > 0.0,
-                Sentiment::Neutral => holds.valence.abs() <= 0.2,
-                Sentiment::Negative => holds.valence < 0.0,
-            };
-            if !agrees {
-                // Nothing measured says how much; the mildest value that does not contradict the word.
-                holds.valence = match label {
-                    Sentiment::Positive => 0.2,
-                    Sentiment::Neutral => 0.0,
-                    Sentiment::Negative => -0.2,
-                };
-            }
-        }
-        if let Some(shares) = &self.themes {
-            let share = |name: &str| {
-                let at = THEMES.iter().position(|t| *t == name);
-                at.and_then(|at| shares.get(at)).copied().unwrap_or(0.0)
-            };
-            let even = 1.0 / THEMES.len() as f32;
-            holds
-                .themes
-                .retain(|t| t.probability >= HARDLY || share(&t.name) >= 0.1 * even);
-            for name in THEMES {
-                let known = holds.themes.iter().any(|t| t.name == name);
-                if !known && share(name) >= THEME {
-                    holds.themes.push(ThemeScore {
-                        name: name.to_owned(),
-                        probability: share(name),
-                    });
-                    holds.tier = "language".to_owned();
-                }
-            }
-        }
-        holds
+        over(self.feeling, self.themes.as_deref(), heads)
     }
+}
+
+fn verdict(feeling: Option<[f32; 3]>, heads: &Analysis) -> Option<Verdict> {
+    let (label, p) = feeling.map(likeliest)?;
+    Some(if label == heads.sentiment {
+        Verdict::Agrees
+    } else if heads.corrected {
+        Verdict::Overruled
+    } else if (heads.unsure && p >= SURE) || (heads.confidence < HARDLY && p >= CERTAIN) {
+        Verdict::Overrules
+    } else {
+        Verdict::Overruled
+    })
+}
+
+fn over(feeling: Option<[f32; 3]>, themes: Option<&[f32]>, heads: &Analysis) -> Analysis {
+    let mut holds = heads.clone();
+    // A person's word on sentiment or themes is the last one.
+    if heads.corrected {
+        return holds;
+    }
+    let label = feeling.map(likeliest);
+    if let (Some(Verdict::Overrules), Some((label, p))) = (verdict(feeling, heads), label) {
+        holds.sentiment = label;
+        holds.confidence = p;
+        holds.unsure = false;
+        holds.tier = "language".to_owned();
+        holds.evidence.retain(|e| e.claim != "sentiment");
+        let agrees = match label {
+            Sentiment::Positive => holds.valence > 0.0,
+            Sentiment::Neutral => holds.valence.abs() <= 0.2,
+            Sentiment::Negative => holds.valence < 0.0,
+        };
+        if !agrees {
+            // Nothing measured says how much; the mildest value that does not contradict the word.
+            holds.valence = match label {
+                Sentiment::Positive => 0.2,
+                Sentiment::Neutral => 0.0,
+                Sentiment::Negative => -0.2,
+            };
+        }
+    }
+    if let Some(shares) = themes {
+        let share = |name: &str| {
+            let at = THEMES.iter().position(|t| *t == name);
+            at.and_then(|at| shares.get(at)).copied().unwrap_or(0.0)
+        };
+        let even = 1.0 / THEMES.len() as f32;
+        holds
+            .themes
+            .retain(|t| t.probability >= HARDLY || share(&t.name) >= 0.1 * even);
+        for name in THEMES {
+            let known = holds.themes.iter().any(|t| t.name == name);
+            if !known && share(name) >= THEME {
+                holds.themes.push(ThemeScore {
+                    name: name.to_owned(),
+                    probability: share(name),
+                });
+                holds.tier = "language".to_owned();
+            }
+        }
+    }
+    holds
 }

@@ -8,6 +8,7 @@ mod common;
 mod scripted;
 
 mod asking;
+mod bulk;
 mod digests;
 mod injection;
 mod mechanics;

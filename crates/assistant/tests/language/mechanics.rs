@@ -4,15 +4,17 @@
 use std::path::PathBuf;
 
 use assistant::THEMES;
+use assistant::language::ask::ask;
 use assistant::language::prompts::Slot;
+use assistant::language::question::today;
 use assistant::language::{DecoderModel, Language, LanguageModel as _, Tier, Usage, read};
-use journal::{EntryId, Sentiment};
+use journal::{EntryId, Filter, Sentiment};
 
-use crate::common::{add, journal};
+use crate::common::{add, at, journal};
 use crate::injection::cases;
 use crate::scripted::{shipped, stays};
 
-fn tiny() -> Option<DecoderModel> {
+pub(crate) fn tiny() -> Option<DecoderModel> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../data/models/companion-tiny");
     if !dir.join("model.safetensors").is_file() {
         eprintln!("skipped: data/models/companion-tiny has no weights");
@@ -68,6 +70,31 @@ fn four_answers_cost_at_most_1_15_of_the_prompt_tokens_of_one() {
         reading.usage.prompt, reading.usage.calls
     );
     assert!(ratio <= 1.15, "{ratio}");
+}
+
+/// Tags and template take more tokens than any guess of them: a question about seven entries had a prompt of 1032 tokens.
+#[test]
+fn however_many_entries_are_found_the_prompt_fits() {
+    let Some(model) = tiny() else { return };
+    let language = language(&model);
+    let now = at("2026-03-20 09:00");
+    for words in [0, 1, 3, 9, 27] {
+        let (mut journal, _dir) = journal();
+        for day in 1..=7 {
+            let text = format!(
+                "Nadia gave me the key to the boat shed{}. We walked home along the harbour in the rain.",
+                ", and so on".repeat(words)
+            );
+            add(&mut journal, &format!("2026-03-1{day} 21:00"), &text);
+        }
+        let question = "Who gave me the key to the boat shed?";
+        let all = Filter::default();
+        let answer = ask(&journal, Some(&language), None, question, &all, &now).unwrap();
+        let asked = today(&mut journal, Some(&language), None, &now, 0).unwrap();
+        for note in answer.notes.iter().chain(&asked.notes) {
+            assert!(!note.contains("does not fit"), "{words}: {note}");
+        }
+    }
 }
 
 #[test]

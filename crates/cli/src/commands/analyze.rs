@@ -1,19 +1,25 @@
 //! `companion analyze`: how entries, or a stream of texts, feel and what they are about.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::Context as _;
 use assistant::language::Tier;
+use assistant::language::bulk::{self, ReadAll, ReadDone};
 use assistant::language::extract::Kind;
 use assistant::language::question;
 use assistant::language::read::{self, Reading, Verdict};
-use assistant::{Instant, Said};
+use assistant::{CatchUp, Instant, Said};
+use engine::batch::{Batcher, Class};
 use journal::{Analysis, Entry, EntryId, Filter, Journal, ThemeScore};
 use serde::Serialize;
 
 use crate::analysis;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::interrupt;
 use crate::jsonl;
 use crate::language;
 use crate::messages;
@@ -23,6 +29,9 @@ use crate::view::{dates, evidence, mood};
 
 /// Where the journal remembers that `--all` was begun and is not through.
 const ALL: &str = "job.analyze_all";
+
+/// Entries that a note names, at most.
+const NAMED: usize = 8;
 
 /// What to analyse.
 #[derive(Debug, clap::Args)]
@@ -165,6 +174,16 @@ fn stream(context: &Context, file: &Path) -> anyhow::Result<Exit> {
 struct Counts {
     analysed: u64,
     waiting: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<LanguageCounts>,
+}
+
+/// What the language model did.
+#[derive(Serialize)]
+struct LanguageCounts {
+    read: u64,
+    kept: u64,
+    failed: u64,
 }
 
 fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
@@ -177,39 +196,115 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     if args.all {
         begin_all(context, &mut journal)?;
     }
+    if args.refresh && !args.language && args.ids.is_empty() {
+        return Err(Failure::usage(
+            "--refresh reads anew what the language model has read: say --language, or name entries",
+        )
+        .into());
+    }
     let queued = journal.queued_count()?;
-    let (instant, done) = analysis::catch_up_counted(context, &mut journal)?
-        .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
+    let with_language = args.language && args.ids.is_empty();
+    let (instant, done, read) = if with_language {
+        let instant = context
+            .instant()?
+            .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
+        let (done, read) = read_all(context, &mut journal, &instant, args.refresh)?;
+        (instant, done, Some(read))
+    } else {
+        let (instant, done) = analysis::catch_up_counted(context, &mut journal)?
+            .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
+        (instant, done, None)
+    };
     if !done.cancelled && journal.meta(ALL)?.is_some() {
         journal.set_meta(ALL, None)?;
     }
     if !args.ids.is_empty() {
         return show(context, &mut journal, &instant, &named, args.refresh);
     }
-    if args.language {
-        read_all(context, &mut journal, &instant, args.refresh)?;
-    }
     let waiting = journal.queued_count()?;
     let counts = Counts {
         analysed: queued.saturating_sub(waiting),
         waiting,
+        language: read.as_ref().map(|read| LanguageCounts {
+            read: read.read,
+            kept: read.kept,
+            failed: read.failed,
+        }),
     };
     if context.out.is_json() {
         context.out.json(&counts)?;
     } else {
-        context.out.line(match (counts.analysed, counts.waiting) {
-            (0, 0) => {
-                "nothing is waiting; `companion analyze --all` reads every entry again".to_owned()
-            }
-            (done, 0) => format!("analysed {}", messages::entries(done)),
-            (done, left) => format!("analysed {}, {left} still waiting", messages::entries(done)),
-        })?;
+        tell(context, &counts)?;
     }
-    Ok(if waiting == 0 {
-        Exit::Success
-    } else {
-        Exit::Failed
+    let stopped = done.cancelled || read.as_ref().is_some_and(|read| read.stopped);
+    if let Some(read) = &read {
+        tell_notes(context, read);
+    }
+    Ok(match waiting {
+        _ if stopped && interrupt::was_pressed() => Exit::Interrupted,
+        0 => Exit::Success,
+        _ => Exit::Failed,
     })
+}
+
+/// Says what was done.
+fn tell(context: &Context, counts: &Counts) -> anyhow::Result<()> {
+    let entries = messages::entries;
+    let mut lines = Vec::new();
+    match (counts.analysed, counts.waiting, &counts.language) {
+        (0, 0, None) => lines.push(
+            "nothing is waiting; `companion analyze --all` reads every entry again".to_owned(),
+        ),
+        (0, 0, Some(_)) => {}
+        (done, 0, _) => lines.push(format!("analysed {}", entries(done))),
+        (done, left, _) => lines.push(format!("analysed {}, {left} still waiting", entries(done))),
+    }
+    if let Some(language) = &counts.language {
+        lines.push(match (language.read, language.kept) {
+            (0, kept) => format!(
+                "the language model had read {} before; --refresh reads them anew",
+                entries(kept)
+            ),
+            (read, 0) => format!("the language model read {}", entries(read)),
+            (read, kept) => format!(
+                "the language model read {}, and {kept} before",
+                entries(read)
+            ),
+        });
+        if language.failed > 0 {
+            lines.push(format!(
+                "it could say nothing of {}; they are tried again the next time",
+                entries(language.failed)
+            ));
+        }
+    }
+    lines
+        .into_iter()
+        .try_for_each(|line| context.out.line(line))
+}
+
+/// Says what did not go as it should: each note once, with the entries that it is about.
+fn tell_notes(context: &Context, read: &ReadDone) {
+    if read.stopped {
+        context
+            .out
+            .warn("stopped; the rest waits for the next time");
+    }
+    let mut by_note: BTreeMap<&str, Vec<EntryId>> = BTreeMap::new();
+    for (id, note) in &read.notes {
+        by_note.entry(note).or_default().push(*id);
+    }
+    for (note, ids) in by_note {
+        let some: Vec<String> = ids.iter().take(NAMED).map(EntryId::to_string).collect();
+        let more = match ids.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let what = messages::of_count(ids.len() as u64, "entry", "entries");
+        context
+            .out
+            .warn(format!("note: {note}: {what} {}{more}", some.join(", ")));
+    }
 }
 
 /// Queues every entry, unless an earlier run of `--all` was stopped: then what it left is worked off.
@@ -239,45 +334,72 @@ struct Read<'a> {
     verdict: Option<Verdict>,
 }
 
-/// Lets the language model read what it has not read yet. Stopped, it goes on there the next time.
+/// Lets the language model read what it has not read yet, several entries at once, while the encoder goes through those
+/// that wait for it in the same worker. Stopped, it goes on there the next time. Gives what the encoder did.
 fn read_all(
     context: &Context,
     journal: &mut Journal,
     instant: &Instant,
     refresh: bool,
-) -> anyhow::Result<()> {
-    let opened = language::open(context)?.ok_or_else(|| {
+) -> anyhow::Result<(CatchUp, ReadDone)> {
+    analysis::step_back();
+    let opened = language::open_as(context, Class::Bulk)?.ok_or_else(|| {
         Failure::usage(
             "no language model is configured; `companion config set language.model NAME`",
         )
     })?;
+    let (language, stop) = (opened.language(), opened.stop());
     let ids = journal.list_ids(&Filter::default())?;
     let mut progress = context.out.progress("reading", ids.len() as u64);
-    let mut problems = Vec::new();
-    for (done, id) in ids.iter().enumerate() {
-        if opened.stopped() {
-            context
-                .out
-                .warn("stopped; the rest waits for the next time");
-            break;
+    // Where another process is at the queue already, its entries are read when they come out of it, or the next time.
+    let alone = analysis::reading_alone(context)?;
+    let mut theirs = alone.is_some().then(|| journal.once_more()).transpose()?;
+    let analysing = AtomicBool::new(theirs.is_some());
+    let (encoded, read) = thread::scope(|scope| {
+        let encoder = scope.spawn(|| {
+            let done = theirs.as_mut().map_or(Ok(CatchUp::default()), |journal| {
+                encode(journal, instant, language.model.batcher(), stop)
+            });
+            analysing.store(false, Ordering::Relaxed);
+            done
+        });
+        let how = ReadAll {
+            together: context.config.batch.max_size,
+            refresh,
+            is_analysing: &|| analysing.load(Ordering::Relaxed),
+        };
+        let mut on_done = |done| progress.set(done);
+        let read = bulk::read_all(journal, &language, Some(instant), &ids, &how, &mut on_done);
+        if read.is_err() {
+            stop.store(true, Ordering::Relaxed);
         }
-        let entry = journal.get(*id)?;
-        let tier = opened.language();
-        let reading = read::read(journal, Some(&tier), Some(instant), &entry, refresh)?;
-        problems.extend(reading.notes.iter().map(|n| format!("entry {id}: {n}")));
-        progress.set(done as u64 + 1);
-        assistant::keep_measured_if_due(journal);
-    }
+        (encoder.join(), read)
+    });
     progress.finish();
+    let encoded = encoded
+        .map_err(|_| anyhow::anyhow!("the analysis of the entries gave up"))?
+        .context("cannot analyse the entries that are waiting")?;
+    let read = read?;
+    analysis::tell(context, journal, &encoded, false)?;
     // The next question, while the model is open: showing it then needs none.
     if !opened.stopped() {
         let now = context.now()?;
-        question::today(journal, Some(&opened.language()), Some(instant), &now, 0)?;
+        question::today(journal, Some(&language), Some(instant), &now, 0)?;
     }
-    problems
-        .iter()
-        .for_each(|p| context.out.warn(format!("note: {p}")));
-    Ok(())
+    Ok((encoded, read))
+}
+
+/// The encoder's part, through the worker of the language model where it has one.
+fn encode(
+    journal: &mut Journal,
+    instant: &Instant,
+    worker: Option<&Batcher>,
+    stop: &AtomicBool,
+) -> assistant::Result<CatchUp> {
+    match worker {
+        Some(worker) => assistant::catch_up_with(journal, instant, worker, &mut |_, _| {}, stop),
+        None => assistant::catch_up(journal, instant, &mut |_, _| {}, stop),
+    }
 }
 
 fn show(

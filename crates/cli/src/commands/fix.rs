@@ -59,7 +59,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let mut journal = context.journal()?;
     journal.get(id)?;
     // So that what the model says is known, and can be counted and learnt from.
-    let instant = analysis::catch_up(context, &mut journal)?;
+    let instant = analysis::catch_up_soon(context, &mut journal)?;
     if args.clear {
         if !journal.uncorrect(id)? {
             return Err(Failure::not_found(format!("entry {id} was never corrected")).into());

@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let mut journal = context.journal()?;
     let instant = match mode {
         Mode::Text => None,
-        _ => analysis::catch_up(context, &mut journal)?,
+        _ => analysis::catch_up_soon(context, &mut journal)?,
     };
     match (mode, &instant) {
         (Mode::Meaning, None) => return Err(Failure::not_found(messages::NO_MODEL).into()),

@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     filter.limit = None;
     let mut journal = context.journal()?;
     journal.get(args.id)?;
-    let instant = analysis::catch_up(context, &mut journal)?
+    let instant = analysis::catch_up_soon(context, &mut journal)?
         .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
     let found = similar(&journal, &instant, args.id, &filter, limit)?;
     hits::show(&found, &context.out)?;

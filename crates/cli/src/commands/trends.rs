@@ -52,7 +52,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let now = context.now()?;
     let filter = args.filter.filter(&now)?;
     let mut journal = context.journal()?;
-    analysis::catch_up(context, &mut journal)?;
+    analysis::catch_up_soon(context, &mut journal)?;
     let span = if let Some(week) = &args.week {
         Span::week(first_day(week, &now)?)
     } else if let Some(month) = &args.month {

@@ -98,3 +98,82 @@ fn an_import_goes_on_with_the_analysis_that_an_earlier_one_left() {
         "nothing was left"
     );
 }
+
+/// Somebody with an encoder of their own to write into; `None` where the tests have none.
+fn with_encoder() -> Option<Person> {
+    let Some(models) = std::env::var_os("COMPANION_TEST_MODELS") else {
+        eprintln!("skipped: COMPANION_TEST_MODELS is not set; run `make test`");
+        return None;
+    };
+    let person = Person::new();
+    let own = person.home().join("models");
+    std::fs::create_dir_all(&own).unwrap();
+    for model in std::fs::read_dir(models).unwrap() {
+        let model = model.unwrap();
+        if model.file_name().to_string_lossy().starts_with("minilm") {
+            std::os::unix::fs::symlink(model.path(), own.join(model.file_name())).unwrap();
+        }
+    }
+    Some(person)
+}
+
+#[test]
+fn the_language_model_reads_several_entries_in_one_step_beside_the_encoder() {
+    let Some(person) = with_encoder() else { return };
+    let tiny = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../data/models/companion-tiny"
+    );
+    person.run(&["model", "import", tiny]).ok();
+    person
+        .run(&["config", "set", "language.model", "companion-tiny"])
+        .ok();
+    for day in 1..=4 {
+        let text = format!("Day {day}: walked to the river, and it rained.");
+        let date = format!("2031-01-0{day}");
+        person
+            .run(&["new", "--no-analysis", "--date", &date, &text])
+            .ok();
+    }
+    let counts = person.run(&["analyze", "--language", "--json"]).json();
+    assert_eq!(
+        (&counts["analysed"], &counts["waiting"]),
+        (&4.into(), &0.into())
+    );
+    let language = &counts["language"];
+    assert_eq!(
+        language["read"].as_u64().unwrap() + language["failed"].as_u64().unwrap(),
+        4
+    );
+    let measured = person.run(&["metrics", "--json"]).json();
+    let most = measured["inference"]["batch_texts"]["max"].as_f64();
+    assert!(most.is_some_and(|most| most >= 2.0), "{measured}");
+}
+
+#[test]
+fn who_asks_does_not_wait_for_another_process_that_reads_the_queue() {
+    let Some(person) = with_encoder() else { return };
+    person
+        .run(&["new", "--no-analysis", "The key is in the boat shed."])
+        .ok();
+    let other = std::fs::File::create(person.home().join("analysis.lock")).unwrap();
+    other.lock().unwrap();
+    let found = person.run(&["search", "boat shed"]);
+    assert_eq!(found.code, 0, "{}", found.stderr);
+    assert!(found.stdout.contains("boat shed"));
+    assert!(
+        found
+            .stderr
+            .contains("1 entry is being read by another companion"),
+        "{}",
+        found.stderr
+    );
+    drop(other);
+    let after = person.run(&["search", "boat shed"]);
+    assert!(
+        !after.stderr.contains("another companion"),
+        "{}",
+        after.stderr
+    );
+    assert_eq!(person.run(&["analyze", "--json"]).json()["waiting"], 0);
+}

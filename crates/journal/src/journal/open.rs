@@ -129,6 +129,26 @@ impl Journal {
             lock,
         })
     }
+
+    /// The same journal once more, for another thread of this process; no secret is asked for. Fails where the journal
+    /// can only be read.
+    pub fn once_more(&self) -> Result<Journal> {
+        self.must_be_writable()?;
+        // While this one holds the lock too, nobody changes the key or puts another database here.
+        let lock = HomeLock::shared(&self.home)?;
+        Ok(Journal {
+            db: db::open(&self.home.database(), &self.key, Mode::ReadWrite)?,
+            home: self.home.clone(),
+            uid: self.uid.clone(),
+            key: self.key.clone(),
+            protection: self.protection,
+            opened: Opened::now(&self.home)?,
+            read_only: false,
+            notices: Vec::new(),
+            clock: self.clock,
+            lock,
+        })
+    }
 }
 
 /// Makes the database under its provisional name, empty but with its schema.
