@@ -6,16 +6,22 @@
 //! keep it off.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::interrupt;
+
+/// How often the file is looked at while the editor has it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The editor to use: `--editor`'s value, the configuration, `VISUAL`, `EDITOR`.
 pub(crate) fn chosen(configured: &str) -> Option<String> {
@@ -37,6 +43,17 @@ pub(crate) fn edit<T>(
     text: &str,
     save: impl FnOnce(String) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    edit_watched(editor, text, &|_| (), save)
+}
+
+/// The same; `watch` is told what the editor has saved so far, about once a second. What it has not saved yet is known to
+/// it alone.
+pub(crate) fn edit_watched<T>(
+    editor: &str,
+    text: &str,
+    watch: &dyn Fn(&str),
+    save: impl FnOnce(String) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let file = MemoryFile::create(text)?;
     // Ctrl-C is the editor's: without it, this program would die and leave the text where it is.
     let phase = interrupt::ignored()?;
@@ -44,17 +61,17 @@ pub(crate) fn edit<T>(
     let (program, options) = words.split_first().ok_or_else(|| {
         Failure::usage("the editor is not named; set one with `companion config set editor NAME`")
     })?;
-    let status = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(options)
         .args(private_options(&words))
-        .arg(&file.path)
-        .status()
-        .map_err(|error| {
-            Failure::usage(format!(
-                "cannot start the editor {editor:?} ({error}); set another with \
-                 `companion config set editor NAME`"
-            ))
-        })?;
+        .arg(&file.path);
+    let status = run(command, &file.path, watch).map_err(|error| {
+        Failure::usage(format!(
+            "cannot start the editor {editor:?} ({error}); set another with \
+             `companion config set editor NAME`"
+        ))
+    })?;
     drop(phase);
     if !status.success() {
         let left = fs::read(&file.path).unwrap_or_default();
@@ -76,6 +93,29 @@ pub(crate) fn edit<T>(
     }
     let saved = input::file_text(&file.path, input::MAX_ENTRY_BYTES).and_then(save);
     saved.map_err(|error| error.context(not_saved(&file.keep())))
+}
+
+/// Runs `command`, and looks at the file at `path` meanwhile.
+fn run(mut command: Command, path: &Path, watch: &dyn Fn(&str)) -> io::Result<ExitStatus> {
+    let (tell, ended) = mpsc::channel();
+    thread::scope(|scope| {
+        // The waiting is done there and the looking here: what `watch` knows stays in its thread.
+        scope.spawn(move || tell.send(command.status()));
+        loop {
+            match ended.recv_timeout(LOOK) {
+                Ok(status) => return status,
+                Err(RecvTimeoutError::Timeout) => {
+                    // Between two of its writes there may be nothing that can be read.
+                    if let Ok(text) = input::file_text(path, input::MAX_ENTRY_BYTES) {
+                        watch(&text);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("nobody waits for it"));
+                }
+            }
+        }
+    })
 }
 
 /// Where the text is that did not become an entry.
@@ -321,6 +361,21 @@ mod tests {
             .unwrap();
         assert_eq!(fs::read_to_string(place).unwrap(), "precious");
         fs::remove_dir_all(Path::new(place).parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_the_editor_saves_is_told_while_it_runs() {
+        let seen = std::cell::RefCell::new(Vec::new());
+        let watch = |text: &str| seen.borrow_mut().push(text.to_owned());
+        let editor = "sh -c 'printf One. > \"$0\"; sleep 2.5; printf Two. >> \"$0\"'";
+        match edit_watched(editor, "", &watch, Ok) {
+            Ok(text) => {
+                assert_eq!(text, "One.Two.");
+                assert!(seen.borrow().len() >= 2, "{seen:?}");
+                assert!(seen.borrow().iter().all(|text| text == "One."), "{seen:?}");
+            }
+            Err(error) => assert!(format!("{error:#}").contains("no file system in memory")),
+        }
     }
 
     #[test]

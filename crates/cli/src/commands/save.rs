@@ -7,6 +7,7 @@ use jiff::ZonedDateTime;
 use journal::{Entry, Filter, Journal, NewEntry};
 use metrics::Count;
 
+use crate::ahead::Ahead;
 use crate::analysis::{self, Read};
 use crate::compose;
 use crate::context::Context;
@@ -79,13 +80,6 @@ pub(crate) struct Saved {
     begun: Instant,
 }
 
-impl Saved {
-    /// The entry.
-    pub(crate) fn entry(&self) -> &Entry {
-        &self.entry
-    }
-}
-
 /// Saves `text`, says so, and only then looks for a model.
 pub(crate) fn save(
     context: &Context,
@@ -94,7 +88,7 @@ pub(crate) fn save(
     options: Options,
 ) -> anyhow::Result<Exit> {
     let saved = keep(context, journal, text, options)?;
-    tell(context, journal, &saved)
+    tell(context, journal, &saved, None)
 }
 
 /// Saves `text` and prints no result: an error means that the entry is not saved.
@@ -132,24 +126,31 @@ pub(crate) fn keep(
     })
 }
 
-/// Says that the entry is saved, then looks for a model.
+/// Says that the entry is saved, then looks for a model. Where the language model has read it `ahead`, what is said is
+/// what holds after its word; what is stored stays the heads', which filters and trends count.
 pub(crate) fn tell(
     context: &Context,
     journal: &mut Journal,
     saved: &Saved,
+    ahead: Option<Ahead>,
 ) -> anyhow::Result<Exit> {
     if !context.out.is_json() {
         context
             .out
             .line(saved_line(context, &saved.entry, &saved.now))?;
     }
-    analyse(context, journal, saved)
+    analyse(context, journal, saved, ahead)
 }
 
 /// Shows what came of the entry that is already saved.
-fn analyse(context: &Context, journal: &mut Journal, saved: &Saved) -> anyhow::Result<Exit> {
+fn analyse(
+    context: &Context,
+    journal: &mut Journal,
+    saved: &Saved,
+    ahead: Option<Ahead>,
+) -> anyhow::Result<Exit> {
     let entry = &saved.entry;
-    let read = if saved.no_analysis {
+    let mut read = if saved.no_analysis {
         Read::without_model(entry)
     } else {
         analyse_or_say(context, journal, entry)
@@ -159,12 +160,24 @@ fn analyse(context: &Context, journal: &mut Journal, saved: &Saved) -> anyhow::R
         let took = saved.begun.elapsed().as_micros();
         metrics::add(Count::SessionMicros, took as u64);
     }
+    // Whoever may be in danger gets the card at once: no other word is worth waiting for.
+    let ahead = ahead.filter(|_| !read.danger);
+    let labels = ahead.and_then(|ahead| ahead.labels(entry));
+    if let (Some(heads), Some(labels)) = (&mut read.analysis, &labels) {
+        *heads = labels.over(heads);
+    }
     if context.out.is_json() {
         context
             .out
             .json(&EntryJson::new(entry, read.analysis.as_ref()))?;
     } else if let Some(analysis) = &read.analysis {
         context.out.line(mood::line(analysis, &context.out))?;
+    } else if let Some(labels) = labels {
+        let (sentiment, p) = labels.sentiment();
+        context.out.note(format!(
+            "  the language model reads it as {sentiment} ({:.0} %)",
+            p * 100.0
+        ));
     }
     show_care(context, &read)?;
     Ok(Exit::Success)

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use jiff::ZonedDateTime;
 use journal::Journal;
 
 use crate::ahead::Ahead;
@@ -12,7 +13,7 @@ use crate::editor;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::messages;
-use crate::when::split_prefix;
+use crate::when::{self, Prefix, split_prefix};
 
 /// How to write, and what is set beside the text.
 #[derive(Debug, clap::Args)]
@@ -66,39 +67,34 @@ pub(crate) fn write(
     mut options: Options,
 ) -> anyhow::Result<Exit> {
     options.drops_draft = true;
+    let now = context.now()?;
+    let ahead = match options.no_analysis {
+        true => None,
+        false => Ahead::begin(context),
+    };
+    let hear = |text: &str| read_ahead(context, ahead.as_ref(), text, &options);
     if let Some(editor) = editor {
         let draft = journal.draft(compose::DRAFT)?.map(|draft| draft.text);
+        let draft = draft.unwrap_or_default();
+        hear(&draft);
         // What is said comes after the file is wiped: a closed pipe does not unsave the entry.
-        let saved = editor::edit(editor, draft.as_deref().unwrap_or_default(), |text| {
+        let saved = editor::edit_watched(editor, &draft, &hear, |text| {
             if text.trim().is_empty() {
                 return Ok(None);
             }
-            keep_written(context, journal, text.trim_end(), options).map(Some)
+            keep_written(context, journal, text.trim_end(), options.clone()).map(Some)
         })?;
         let Some(saved) = saved else {
             context.out.note("nothing was written, nothing was saved");
             return Ok(Exit::Success);
         };
-        return save::tell(context, journal, &saved);
+        return save::tell(context, journal, &saved, ahead);
     }
-    let now = context.now()?;
-    let ahead = match options.no_analysis {
-        true => None,
-        false => Ahead::begin(context, journal, &now),
-    };
-    let mut on_line = |text: &str| ahead.iter().for_each(|ahead| ahead.wrote(text));
-    match compose::compose(journal, &now, &context.out, &mut on_line)? {
+    hear("");
+    match compose::compose(journal, &now, &context.out, &hear)? {
         Composed::Text(text) => {
             let saved = keep_written(context, journal, &text, options)?;
-            let exit = save::tell(context, journal, &saved)?;
-            if let Some(labels) = ahead.and_then(|ahead| ahead.labels(saved.entry())) {
-                let (sentiment, p) = labels.sentiment();
-                context.out.note(format!(
-                    "  the language model reads it as {sentiment} ({:.0} %)",
-                    p * 100.0
-                ));
-            }
-            Ok(exit)
+            save::tell(context, journal, &saved, ahead)
         }
         Composed::Left if journal.draft(compose::DRAFT)?.is_some() => {
             context.out.note(messages::DRAFT_KEPT);
@@ -119,7 +115,7 @@ fn save_written(
     options: Options,
 ) -> anyhow::Result<Exit> {
     let saved = keep_written(context, journal, text, options)?;
-    save::tell(context, journal, &saved)
+    save::tell(context, journal, &saved, None)
 }
 
 /// Saves what was written, a date at its front taken off, and only then drops the draft.
@@ -130,16 +126,75 @@ fn keep_written(
     mut options: Options,
 ) -> anyhow::Result<Saved> {
     let now = context.now()?;
-    let mut text = text;
-    if options.date.is_none() {
-        let prefix = split_prefix(text, &now);
-        if !prefix.text.trim().is_empty() {
-            if let Some(note) = prefix.note {
-                context.out.warn(format!("note: {note}"));
-            }
-            options.moment = prefix.moment.map(|moment| moment.at);
-            text = prefix.text;
+    let prefix = apart(text, &options, &now);
+    if let Some(note) = prefix.note {
+        context.out.warn(format!("note: {note}"));
+    }
+    options.moment = prefix.moment.map(|moment| moment.at);
+    save::keep(context, journal, prefix.text.to_owned(), options)
+}
+
+/// `text` without the date at its front, as it is saved. Where `--date` says when it was, or nothing would be left,
+/// it stays whole.
+fn apart<'a>(text: &'a str, options: &Options, now: &ZonedDateTime) -> Prefix<'a> {
+    let whole = Prefix {
+        moment: None,
+        text,
+        note: None,
+    };
+    if options.date.is_some() {
+        return whole;
+    }
+    let prefix = split_prefix(text, now);
+    match prefix.text.trim().is_empty() {
+        true => whole,
+        false => prefix,
+    }
+}
+
+/// Hands what there is of an entry to the model, as it would be saved now.
+fn read_ahead(context: &Context, ahead: Option<&Ahead>, text: &str, options: &Options) {
+    let (Some(ahead), Ok(now)) = (ahead, context.now()) else {
+        return;
+    };
+    let prefix = apart(text, options, &now);
+    let date = options.date.as_deref();
+    let date = date.and_then(|date| when::moment(date, &now).ok());
+    let when = date.or(prefix.moment).map_or(now, |moment| moment.at);
+    ahead.wrote(prefix.text, &when);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_at_the_front_is_taken_off_while_it_is_written_as_when_it_is_saved() {
+        let now: ZonedDateTime = "2131-03-14T14:30:00+00:00[UTC]".parse().unwrap();
+        let dated = Options {
+            date: Some("2131-03-02".to_owned()),
+            ..Options::default()
+        };
+        let none = Options::default();
+        for (text, options, kept, day) in [
+            ("yesterday 8pm: Rain. And", &none, "Rain. And", Some(13)),
+            (
+                "yesterday 8pm: Rain. And",
+                &dated,
+                "yesterday 8pm: Rain. And",
+                None,
+            ),
+            ("yesterday 8pm:", &none, "yesterday 8pm:", None),
+            (
+                "tomorrow 8am: dentist",
+                &none,
+                "tomorrow 8am: dentist",
+                None,
+            ),
+        ] {
+            let prefix = apart(text, options, &now);
+            let moment = prefix.moment.map(|moment| moment.at.day());
+            assert_eq!((prefix.text, moment), (kept, day), "{text}");
         }
     }
-    save::keep(context, journal, text.to_owned(), options)
 }

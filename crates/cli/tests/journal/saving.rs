@@ -1,4 +1,9 @@
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use crate::person::{Person, finish};
+use crate::understanding::reader;
 
 const NO_MODEL: &str =
     "not analysed: no model is installed yet; `companion model pull minilm` fetches one\n";
@@ -207,6 +212,73 @@ fn without_a_terminal_the_bare_command_prints_help_and_touches_nothing() {
         person.run(&["--json"]).fails(2),
         "companion: --json needs a command; `companion --help` lists them\n"
     );
+}
+
+/// What somebody sees who types `lines` in the line editor, with companion-tiny and the model in `more`.
+fn typed(lines: &[&str], more: Option<&Path>) -> Option<String> {
+    let script = Path::new("/usr/bin/script");
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/models/companion-tiny");
+    if !script.exists() || !tiny.join("model.safetensors").is_file() {
+        eprintln!("skipped: no {} or no companion-tiny", script.display());
+        return None;
+    }
+    let person = Person::with(&["before"]);
+    let models = person.home().join("models");
+    std::fs::create_dir_all(&models).unwrap();
+    std::os::unix::fs::symlink(tiny, models.join("tiny")).unwrap();
+    if let Some(model) = more {
+        let place = models.join(model.file_name().unwrap());
+        std::os::unix::fs::symlink(model, place).unwrap();
+    }
+    let config = "[language]\nmodel = \"tiny\"\n";
+    std::fs::write(person.home().join("config.toml"), config).unwrap();
+    let companion = person.command(&[]);
+    let program = companion.get_program().to_str().unwrap();
+    let mut command = Command::new(script);
+    command
+        .args(["-qec", &format!("'{program}' write"), "/dev/null"])
+        .env_clear()
+        .env("TERM", "xterm")
+        .env("NO_COLOR", "1")
+        .envs(
+            companion
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut seen = Vec::new();
+    for line in lines {
+        // What is typed before the line editor asks for it is lost.
+        let known = seen.len();
+        while !seen[known..].ends_with(b"> ") {
+            let mut byte = [0];
+            screen.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        keys.write_all(format!("{line}\r").as_bytes()).unwrap();
+    }
+    screen.read_to_end(&mut seen).unwrap();
+    assert!(child.wait().unwrap().success());
+    Some(String::from_utf8(seen).unwrap())
+}
+
+#[test]
+fn the_model_that_read_along_and_the_heads_say_one_thing() {
+    let lines = ["yesterday: Rain all day. I went home early.", "", ""];
+    let Some(alone) = typed(&lines, None) else {
+        return;
+    };
+    assert!(alone.contains("saved 2 · yesterday"), "{alone}");
+    assert!(alone.contains("the language model reads it as"), "{alone}");
+    let Some(reader) = reader() else { return };
+    let encoder = reader.home().join("models").join("minilm-int8");
+    let both = typed(&lines, Some(&encoder)).unwrap();
+    assert!(both.contains("saved 2 · yesterday"), "{both}");
+    assert_eq!(both.matches("feels ").count(), 1, "{both}");
+    assert!(!both.contains("the language model"), "{both}");
 }
 
 fn ids(person: &Person) -> Vec<i64> {
