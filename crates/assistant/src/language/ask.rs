@@ -5,6 +5,7 @@
 //! their counts.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use jiff::ZonedDateTime;
 use journal::{Entry, EntryId, Filter, Journal};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::cite::{self, Checked, Citation, Cited, Claimed};
 use super::plan::{self, Plan};
 use super::prompts::Slot;
-use super::{Failed, Language, Tier, Usage, structured};
+use super::{Failed, Language, Tier, Usage};
 use crate::search::{self, Hit, Mode};
 use crate::{Instant, Result, words};
 
@@ -60,8 +61,11 @@ pub struct Answer {
     pub evidence: f32,
     /// What the check of the model's sentences did.
     pub checked: Checked,
-    /// Whether part of a long entry was not read.
+    /// Whether part of what was looked at was not read.
     pub truncated: bool,
+    /// Entries that were looked at, with byte spans that were not read. Answers kept earlier have none.
+    #[serde(default)]
+    pub dropped_spans: Vec<(EntryId, Range<usize>)>,
     /// What it cost.
     pub usage: Usage,
     /// What did not go as it should.
@@ -106,6 +110,7 @@ pub fn ask(
         evidence: best,
         checked: Checked::default(),
         truncated: false,
+        dropped_spans: Vec::new(),
         usage: Usage::default(),
         notes: Vec::new(),
     };
@@ -201,22 +206,26 @@ fn written(
     answer: &mut Answer,
 ) -> std::result::Result<(), Failed> {
     let prompt = language.prompt(TASK);
-    let fill = |entries| {
-        prompt.fill(&[
+    let chat = |shown: &[Part<'_>]| {
+        let entries = shown.iter().map(Part::shown).collect();
+        let slots = [
             ("entries", Slot::Entries(entries)),
             ("question", Slot::Words(question.into())),
             ("day", Slot::Line(now.strftime("%A, %Y-%m-%d").to_string())),
-        ])
+        ];
+        prompt.fill(&slots).chat(None)
     };
-    let room = plan::room(language.model, &fill(Vec::new()).chat(None), ANSWER_TOKENS);
-    let (shown, truncated) = fit(language, weighed, room);
-    answer.truncated = truncated;
+    let room = plan::room(language.model, &chat(&[]), ANSWER_TOKENS);
+    let mut shown = fit(language, weighed, room);
     let schema = serde_json::json!({
         "type": "object", "additionalProperties": false, "required": ["found", "sentences"],
         "properties": {"found": {"type": "boolean"}, "sentences": cite::schema(SENTENCES)}
     });
-    let chat = fill(shown).chat(None);
-    let said: Said = structured(language, &chat, schema, ANSWER_TOKENS, &mut answer.usage)?;
+    let usage = &mut answer.usage;
+    let said = plan::about(language, &mut shown, chat, &schema, ANSWER_TOKENS, usage);
+    let said: Said = said?;
+    answer.dropped_spans = not_shown(weighed, &shown);
+    answer.truncated = !answer.dropped_spans.is_empty();
     answer.made_by = Some(language.maker(TASK));
     answer.tier = Tier::Language;
     if !said.found {
@@ -234,35 +243,60 @@ fn written(
     Ok(())
 }
 
-/// The entries that fit into `room` tokens, best first; of a long one the part around what was found.
+/// An entry, or the part of it that the model is shown.
+struct Part<'w> {
+    entry: &'w Entry,
+    span: Range<usize>,
+}
+
+impl<'w> Part<'w> {
+    fn shown(&self) -> (EntryId, String, Cow<'w, str>) {
+        let day = self.entry.when.strftime("%Y-%m-%d").to_string();
+        let text = &self.entry.text[self.span.clone()];
+        (self.entry.id, day, Cow::from(text))
+    }
+}
+
+/// The entries that are likely to fit into `room` tokens, best first; of a long one the part around what was found.
 fn fit<'w>(
     language: &Language<'_>,
     weighed: &'w [(f32, Hit, Entry)],
     room: usize,
-) -> (Vec<(journal::EntryId, String, Cow<'w, str>)>, bool) {
-    /// Tokens of the tags around an entry.
+) -> Vec<Part<'w>> {
+    /// Tokens of the tags around an entry, about.
     const TAGS: usize = 24;
     let each = (room / weighed.len().max(1)).saturating_sub(TAGS).max(64);
     let mut left = room;
-    let mut truncated = false;
     let mut shown = Vec::new();
     for (_, hit, entry) in weighed {
         let plan = Plan::new(language.model, &entry.text, each);
-        let holds = |s: &&std::ops::Range<usize>| s.start <= hit.start && hit.start < s.end;
+        let holds = |s: &&Range<usize>| s.start <= hit.start && hit.start < s.end;
         let part = plan.parts.iter().find(holds).or(plan.parts.first());
-        let Some(part) = part else { continue };
-        let text = &entry.text[part.clone()];
-        let tokens = language.model.count(text) + TAGS;
+        let Some(span) = part.cloned() else { continue };
+        let tokens = language.model.count(&entry.text[span.clone()]) + TAGS;
         if tokens > left {
-            truncated = true;
             break;
         }
-        truncated |= plan.parts.len() > 1;
         left -= tokens;
-        let day = entry.when.strftime("%Y-%m-%d").to_string();
-        shown.push((entry.id, day, Cow::from(text)));
+        shown.push(Part { entry, span });
     }
-    (shown, truncated)
+    shown
+}
+
+/// What of the entries found is not in `shown`, white space at the ends apart.
+fn not_shown(weighed: &[(f32, Hit, Entry)], shown: &[Part<'_>]) -> Vec<(EntryId, Range<usize>)> {
+    let mut dropped = Vec::new();
+    for (_, _, entry) in weighed {
+        let part = shown.iter().find(|p| p.entry.id == entry.id);
+        let holes = match part {
+            Some(part) => [0..part.span.start, part.span.end..entry.text.len()],
+            None => [0..entry.text.len(), 0..0],
+        };
+        let holes = holes.into_iter();
+        let holes = holes.filter(|hole| !entry.text[hole.clone()].trim().is_empty());
+        dropped.extend(holes.map(|hole| (entry.id, hole)));
+    }
+    dropped
 }
 
 fn finish(answer: &mut Answer, tier: Tier) {

@@ -267,11 +267,16 @@ fn supports(
 pub(crate) fn rests_on(sentence: &str, text: &str) -> bool {
     let have = words::content(text);
     !is_strange(sentence)
-        && claims_of(sentence).iter().all(|w| place(text, w).is_some())
+        && has_claims(text, sentence)
         && openers(sentence).iter().all(|w| has_like(text, w))
         && words::content(sentence)
             .iter()
             .any(|s| have.iter().any(|h| alike(s, h)))
+}
+
+/// Whether `text` has every number and every name inside `sentence`.
+pub(crate) fn has_claims(text: &str, sentence: &str) -> bool {
+    claims_of(sentence).iter().all(|w| place(text, w).is_some())
 }
 
 /// Whether a sentence carries what no sentence of this program has: tags, braces, control tokens, addresses.

@@ -61,6 +61,7 @@ struct Kept {
     tier: Tier,
     checked: Checked,
     truncated: bool,
+    /// What was not read for it, at every level below, so that whoever finds it kept can say so.
     dropped: Vec<(EntryId, std::ops::Range<usize>)>,
     notes: Vec<String>,
 }
@@ -104,6 +105,13 @@ impl Level {
     }
 }
 
+/// What was not read of the material of a node.
+#[derive(Default)]
+struct NotRead {
+    truncated: bool,
+    spans: Vec<(EntryId, std::ops::Range<usize>)>,
+}
+
 /// Days, both included.
 type Days = (Date, Date);
 
@@ -136,7 +144,8 @@ pub fn digest(
         total.tier = Some(node.tier);
         total.made_by = (node.tier == Tier::Language).then(|| language.maker(TASK));
         total.checked = node.checked;
-        total.truncated |= node.truncated;
+        total.truncated = node.truncated;
+        total.dropped_spans = node.dropped;
         total.notes.extend(node.notes);
     }
     Ok(total)
@@ -174,18 +183,23 @@ impl Work<'_> {
             && let Some(kept) = self.journal.written(level.name(), &subject)?
             && kept.maker == maker
             && kept.sources == sources
-            && let Ok(kept) = serde_json::from_str(&kept.data)
+            && let Ok(kept) = serde_json::from_str::<Kept>(&kept.data)
+            && kept.tier == Tier::Language
         {
             return Ok(Some(kept));
         }
-        let material = match self.material(level, days, &entries)? {
+        let failed = self.total.failed;
+        let (material, below) = match self.material(level, days, &entries)? {
             // One note says it all already: summing it up again would only lose.
             Ok(material) => material,
             Err(only) => return Ok(Some(only)),
         };
-        let kept = self.write(level, days, &entries, material)?;
-        let stopped = self.language.flow().is_break();
-        if !stopped && !self.journal.is_read_only() {
+        let mut kept = self.write(level, days, &entries, material)?;
+        kept.truncated |= below.truncated;
+        kept.dropped.extend(below.spans);
+        // What a generation failed for, here or below, is tried again the next time.
+        let whole = self.total.failed == failed && !self.language.flow().is_break();
+        if whole && !self.journal.is_read_only() {
             let written = Written {
                 task: level.name().to_owned(),
                 subject,
@@ -199,15 +213,17 @@ impl Work<'_> {
         Ok(Some(kept))
     }
 
-    /// What a node is made from; the summary of its only part, where it has but one.
+    /// What a node is made from, and what was not read for that; the summary of its only part, where it has but one.
     fn material(
         &mut self,
         level: Level,
         days: Days,
         entries: &[Entry],
-    ) -> Result<std::result::Result<Vec<Material>, Kept>> {
+    ) -> Result<std::result::Result<(Vec<Material>, NotRead), Kept>> {
+        let mut below = NotRead::default();
         if level == Level::Day {
-            return Ok(Ok(entries.iter().map(Material::entry).collect()));
+            let material = entries.iter().map(Material::entry).collect();
+            return Ok(Ok((material, below)));
         }
         let mut material = Vec::new();
         let mut only = None;
@@ -222,9 +238,11 @@ impl Work<'_> {
                     only = None;
                 }
                 _ => {
-                    let Some(node) = self.node(level, part)? else {
+                    let Some(mut node) = self.node(level, part)? else {
                         continue;
                     };
+                    below.truncated |= node.truncated;
+                    below.spans.append(&mut node.dropped);
                     let first = material.is_empty();
                     let notes = node.sentences.iter().flat_map(|s| Note::of(s, entries));
                     material.extend(notes.map(Material::Note));
@@ -243,9 +261,13 @@ impl Work<'_> {
                         .map(|s| s.citations.len())
                         .sum::<usize>() =>
             {
-                Ok(Err(node))
+                Ok(Err(Kept {
+                    truncated: below.truncated,
+                    dropped: below.spans,
+                    ..node
+                }))
             }
-            _ => Ok(Ok(material)),
+            _ => Ok(Ok((material, below))),
         }
     }
 
@@ -272,10 +294,6 @@ impl Work<'_> {
                 kept.sentences = self.quotes(days)?;
             }
         }
-        self.total.truncated |= kept.truncated;
-        self.total
-            .dropped_spans
-            .extend(kept.dropped.iter().cloned());
         Ok(kept)
     }
 
@@ -294,14 +312,17 @@ impl Work<'_> {
         if tokens(model, &material) <= room {
             return self.generate(level, days, entries, &material, kept);
         }
-        let (groups, dropped) = groups(model, material, room);
+        let (mut groups, dropped) = groups(model, material, room);
+        kept.dropped.extend(dropped);
         if groups.len() < 2 || depth >= DEEPEST {
-            kept.truncated = true;
-            let first = groups.into_iter().next().unwrap_or_default();
+            let rest = groups.split_off(groups.len().min(1));
+            let rest = rest.iter().flatten().map(Material::span);
+            kept.dropped.extend(rest);
+            kept.truncated |= !kept.dropped.is_empty();
+            let first = groups.pop().unwrap_or_default();
             return self.generate(level, days, entries, &first, kept);
         }
-        kept.truncated |= !dropped.is_empty();
-        kept.dropped.extend(dropped);
+        kept.truncated |= !kept.dropped.is_empty();
         let mut notes = Vec::new();
         for group in groups {
             match self.generate(level, days, entries, &group, kept) {

@@ -54,6 +54,8 @@ pub struct Found {
     /// The mention.
     #[serde(flatten)]
     pub mention: Mention,
+    /// Model and prompt file, where a model found it.
+    pub made_by: Option<String>,
 }
 
 /// Somebody or somewhere, with every mention.
@@ -141,17 +143,42 @@ pub(crate) fn mention(text: &str, span: Range<usize>, kind: Kind, tier: Tier) ->
     }
 }
 
-/// What entries that `filter` lets through mention: people or places by name, those in the most entries first.
-pub fn known(journal: &Journal, filter: &Filter, kind: Kind) -> Result<Vec<Known>> {
+/// Whether the words at `span` of `text` can be a name: one of them at least is no function word, or is capitalised
+/// where a sentence does not begin.
+pub(crate) fn is_name(text: &str, span: &Range<usize>) -> bool {
+    let begins = |at: usize| {
+        let before = text[..at].trim_end_matches(|c: char| !c.is_alphanumeric() && !ends(c));
+        before.is_empty() || before.ends_with(ends)
+    };
+    words::spans(&text[span.clone()]).any(|word| {
+        let at = span.start + word.start;
+        let word = &text[at..span.start + word.end];
+        let capital = word.starts_with(char::is_uppercase) && !begins(at);
+        capital || !words::is_stop(&words::fold(word))
+    })
+}
+
+fn ends(c: char) -> bool {
+    matches!(c, '.' | '!' | '?' | ':' | '\n')
+}
+
+/// What entries that `filter` lets through mention: people or places by name, those in the most entries first. Of
+/// models what `maker` found, where one is named, else what any did.
+pub fn known(
+    journal: &Journal,
+    filter: &Filter,
+    kind: Kind,
+    maker: Option<&str>,
+) -> Result<Vec<Known>> {
     let entries = journal.list(filter)?;
     let mut by_name: BTreeMap<String, Known> = BTreeMap::new();
-    let mut add = |name: &str, entry: &Entry, mention: Mention| {
+    let mut add = |name: &str, entry: &Entry, mention: Mention, made_by: Option<&str>| {
         let key = words::folded(name).collect::<Vec<_>>().join(" ");
         let known = by_name.entry(key).or_insert_with(|| Known {
             name: name.to_owned(),
             mentions: Vec::new(),
         });
-        let found = found(entry, mention);
+        let found = found(entry, mention, made_by);
         if !known
             .mentions
             .iter()
@@ -169,15 +196,16 @@ pub fn known(journal: &Journal, filter: &Filter, kind: Kind) -> Result<Vec<Known
                         &person.name,
                         entry,
                         mention(&entry.text, span, kind, Tier::Instant),
+                        None,
                     );
                 }
             }
         }
     }
-    for (entry, mentions) in by_model(journal, &entries)? {
-        for mention in mentions.into_iter().filter(|m| m.kind == kind) {
+    for read in by_model(journal, &entries, maker)? {
+        for mention in read.mentions.into_iter().filter(|m| m.kind == kind) {
             let name = mention.quote.clone();
-            add(&name, entry, mention);
+            add(&name, read.entry, mention, Some(&read.maker));
         }
     }
     let mut all: Vec<Known> = by_name.into_values().collect();
@@ -189,23 +217,28 @@ pub fn known(journal: &Journal, filter: &Filter, kind: Kind) -> Result<Vec<Known
 }
 
 /// The commitments in entries that `filter` lets through, the latest first. Where a model has read an entry, its word
-/// stands beside that of the rules.
-pub fn promised(journal: &Journal, filter: &Filter) -> Result<Vec<Found>> {
+/// stands beside that of the rules; with `maker`, that one's only.
+pub fn promised(journal: &Journal, filter: &Filter, maker: Option<&str>) -> Result<Vec<Found>> {
     let entries = journal.list(filter)?;
     let mut all: Vec<Found> = Vec::new();
     for entry in &entries {
-        all.extend(instant(&entry.text).into_iter().map(|m| found(entry, m)));
+        let by_rules = instant(&entry.text).into_iter();
+        all.extend(by_rules.map(|m| found(entry, m, None)));
     }
-    for (entry, mentions) in by_model(journal, &entries)? {
-        for mention in mentions.into_iter().filter(|m| m.kind == Kind::Commitment) {
+    for read in by_model(journal, &entries, maker)? {
+        let commitments = (read.mentions.into_iter()).filter(|m| m.kind == Kind::Commitment);
+        for mention in commitments {
             let same = |f: &Found| {
-                f.entry == entry.id
+                f.entry == read.entry.id
                     && f.mention.start < mention.end
                     && mention.start < f.mention.end
             };
             match all.iter_mut().find(|f| same(f)) {
-                Some(known) => known.mention.tier = Tier::Language,
-                None => all.push(found(entry, mention)),
+                Some(known) => {
+                    known.mention.tier = Tier::Language;
+                    known.made_by = Some(read.maker.clone());
+                }
+                None => all.push(found(read.entry, mention, Some(&read.maker))),
             }
         }
     }
@@ -217,10 +250,24 @@ pub fn promised(journal: &Journal, filter: &Filter) -> Result<Vec<Found>> {
     Ok(all)
 }
 
-/// What models found in `entries`, where what they read is still current.
-fn by_model<'e>(journal: &Journal, entries: &'e [Entry]) -> Result<Vec<(&'e Entry, Vec<Mention>)>> {
+/// What a model found in an entry.
+struct ReadBy<'e> {
+    entry: &'e Entry,
+    maker: String,
+    mentions: Vec<Mention>,
+}
+
+/// What models found in `entries`, where they read the present version; with `maker`, what that one found.
+fn by_model<'e>(
+    journal: &Journal,
+    entries: &'e [Entry],
+    maker: Option<&str>,
+) -> Result<Vec<ReadBy<'e>>> {
     let mut all = Vec::new();
     for written in journal.all_written(super::read::TASK)? {
+        if maker.is_some_and(|maker| maker != written.maker) {
+            continue;
+        }
         let Ok(reading) = serde_json::from_str::<Reading>(&written.data) else {
             continue;
         };
@@ -230,16 +277,17 @@ fn by_model<'e>(journal: &Journal, entries: &'e [Entry]) -> Result<Vec<(&'e Entr
         if let Some(entry) = read {
             let stands = |m: &Mention| entry.text.get(m.start..m.end) == Some(m.quote.as_str());
             let by_language = |m: &Mention| m.tier == Tier::Language && stands(m);
-            all.push((
+            all.push(ReadBy {
                 entry,
-                reading.mentions.into_iter().filter(by_language).collect(),
-            ));
+                maker: written.maker,
+                mentions: reading.mentions.into_iter().filter(by_language).collect(),
+            });
         }
     }
     Ok(all)
 }
 
-fn found(entry: &Entry, mention: Mention) -> Found {
+fn found(entry: &Entry, mention: Mention, made_by: Option<&str>) -> Found {
     let sentence = crate::sentences(&entry.text)
         .into_iter()
         .find(|s| s.start <= mention.start && mention.start < s.end);
@@ -250,12 +298,26 @@ fn found(entry: &Entry, mention: Mention) -> Found {
         date: entry.when.clone(),
         sentence: entry.text[sentence].to_owned(),
         mention,
+        made_by: made_by.map(str::to_owned),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_word_is_no_name_unless_it_is_written_like_one() {
+        let text = "And so we met Will at the harbour in Porto. In the end it rained.";
+        let names: Vec<&str> = words::spans(text)
+            .filter(|span| is_name(text, span))
+            .map(|span| &text[span])
+            .collect();
+        assert_eq!(names, ["met", "Will", "harbour", "Porto", "end", "rained"]);
+        let harbour = text.find("the harbour").unwrap();
+        assert!(is_name(text, &(harbour..harbour + "the harbour".len())));
+        assert!(!is_name(text, &(0.."And so".len())));
+    }
 
     #[test]
     fn commitments_are_what_the_writer_means_to_do_and_nothing_else() {

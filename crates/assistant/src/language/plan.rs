@@ -3,12 +3,18 @@
 
 use std::ops::Range;
 
-use super::{Chat, LanguageModel};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::prompts::neutral;
+use super::{Chat, Failed, Language, LanguageModel, ModelError, Usage, structured};
 
 /// Parts of one text that are read, at most; a text with more keeps its beginning, its end and an even spread between.
 pub const MOST_PARTS: usize = 32;
-/// Tokens beside the texts of a chat: its template's.
-const TEMPLATE: usize = 32;
+/// Tokens beside the texts of a chat: what a template begins with,
+const TEMPLATE: usize = 16;
+/// and its marks around every turn. Both are for planning; [`about`] asks the model itself.
+const TURN: usize = 8;
 
 /// How a text is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +30,7 @@ impl Plan {
     pub fn new(model: &dyn LanguageModel, text: &str, room: usize) -> Self {
         let whole = trimmed(text, 0..text.len());
         let room = room.max(1);
-        // Every token has a byte at least.
-        if whole.len() <= room || model.count(&text[whole.clone()]) <= room {
+        if fits(model, &text[whole.clone()], room) {
             return Self {
                 parts: vec![whole],
                 dropped: Vec::new(),
@@ -36,7 +41,7 @@ impl Plan {
         for sentence in crate::sentences(text) {
             for piece in pieces(model, text, sentence, room) {
                 // What joins two sentences may be a token of its own.
-                let tokens = model.count(&text[piece.clone()]) + 1;
+                let tokens = count(model, &text[piece.clone()]) + 1;
                 match parts.last_mut() {
                     Some(last) if filled + tokens <= room => {
                         last.end = piece.end;
@@ -61,8 +66,40 @@ impl Plan {
 /// The tokens that remain for a text in `chat` (whose slot for it is empty), when the reply may have `reply` tokens.
 pub(crate) fn room(model: &dyn LanguageModel, chat: &Chat, reply: usize) -> usize {
     let said: usize = chat.turns.iter().map(|(_, text)| model.count(text)).sum();
-    let taken = model.count(&chat.system) + said + reply + TEMPLATE;
+    let marks = TEMPLATE + TURN * (chat.turns.len() + 1);
+    let taken = model.count(&chat.system) + said + reply + marks;
     model.context().saturating_sub(taken)
+}
+
+/// Asks about as many of `shown` as the model reads, the first ones first; what does not fit is taken out of `shown`.
+/// The model counts the whole prompt with its own tokenizer and template, before it works on it.
+pub(crate) fn about<T: DeserializeOwned, S>(
+    language: &Language<'_>,
+    shown: &mut Vec<S>,
+    chat: impl Fn(&[S]) -> Chat,
+    schema: &Value,
+    max_tokens: usize,
+    usage: &mut Usage,
+) -> Result<T, Failed> {
+    loop {
+        match structured(language, &chat(shown), schema.clone(), max_tokens, usage) {
+            Err(Failed::Model(ModelError::TooLong { .. })) if shown.len() > 1 => {
+                shown.pop();
+            }
+            said => return said,
+        }
+    }
+}
+
+/// Whether `text`, as a model is shown it, has at most `room` tokens. Every token has a byte at least.
+fn fits(model: &dyn LanguageModel, text: &str, room: usize) -> bool {
+    let shown = neutral(text);
+    shown.len() <= room || model.count(&shown) <= room
+}
+
+/// Tokens of `text` as a model is shown it.
+fn count(model: &dyn LanguageModel, text: &str) -> usize {
+    model.count(&neutral(text))
 }
 
 /// `span` cut at words, where it has more than `room` tokens.
@@ -73,7 +110,8 @@ fn pieces(
     room: usize,
 ) -> Vec<Range<usize>> {
     let span = trimmed(text, span);
-    if span.len() <= room || model.count(&text[span.clone()]) < room || span.len() < 2 {
+    // One less, for what joins it to the next.
+    if span.len() < 2 || fits(model, &text[span.clone()], room.saturating_sub(1)) {
         return vec![span];
     }
     let middle = span.start + crate::quote::shorten(&text[span.clone()], span.len() / 2).max(1);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::{SignedDuration, ZonedDateTime};
-use journal::{Entry, Filter, Journal, Written};
+use journal::{Entry, EntryId, Filter, Journal, Written};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{self, Plan};
@@ -29,6 +29,8 @@ const REST_DAYS: i64 = 30;
 /// Share of common words from which two questions are the same one.
 const SAME: f32 = 0.6;
 const TOKENS: usize = 128;
+/// Tokens of the tags around an entry, about.
+const TAGS: usize = 24;
 /// What the ids of the model's questions begin with; the rest are digests of their words, not the words.
 const ID: &str = "written:";
 
@@ -278,6 +280,9 @@ fn fresh(
     Ok(Ok(prompt))
 }
 
+/// An entry as the model is shown it: id, day, text.
+type Shown<'e> = (EntryId, String, Cow<'e, str>);
+
 fn generate(
     language: &Language<'_>,
     entries: &[Entry],
@@ -285,15 +290,16 @@ fn generate(
     usage: &mut Usage,
 ) -> std::result::Result<Said, Failed> {
     let prompt = language.prompt(TASK);
-    let fill = |entries| {
-        prompt.fill(&[
-            ("entries", Slot::Entries(entries)),
+    let chat = |shown: &[Shown<'_>]| {
+        let slots = [
+            ("entries", Slot::Entries(shown.to_vec())),
             ("day", Slot::Line(now.strftime("%A, %Y-%m-%d").to_string())),
-        ])
+        ];
+        prompt.fill(&slots).chat(None)
     };
-    let room = plan::room(language.model, &fill(Vec::new()).chat(None), TOKENS);
+    let room = plan::room(language.model, &chat(&[]), TOKENS);
     let mut left = room;
-    let mut shown = Vec::new();
+    let mut shown: Vec<Shown<'_>> = Vec::new();
     for entry in entries {
         // A question needs one thing to take up, so the end of a long entry will do: it is the freshest.
         let plan = Plan::new(language.model, &entry.text, (room / 2).max(64));
@@ -301,7 +307,7 @@ fn generate(
             continue;
         };
         let text = &entry.text[part.clone()];
-        let tokens = language.model.count(text) + 24;
+        let tokens = language.model.count(text) + TAGS;
         if tokens > left {
             break;
         }
@@ -315,7 +321,7 @@ fn generate(
             "question": {"type": "string"}, "entry": {"type": "integer"}, "quote": {"type": "string"}
         }
     });
-    structured(language, &fill(shown).chat(None), schema, TOKENS, usage)
+    plan::about(language, &mut shown, chat, &schema, TOKENS, usage)
 }
 
 /// The id that is recorded: digests of the words, so that what was asked can be recognised and an entry's words do not

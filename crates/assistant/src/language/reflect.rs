@@ -1,7 +1,8 @@
 //! A reply to an entry, and to what the writer says after it. Kept beside the entry, which is never touched.
 //!
-//! The reply is let out sentence by sentence, each checked first: advice, diagnosis and flattery are never shown, and a
-//! reply that asks nothing gets a question from the bank.
+//! The reply is let out sentence by sentence, each checked first: advice, diagnosis and flattery are never shown, nor a
+//! number or name that stands in neither the entry nor the thread; and a reply that asks nothing gets a question from the
+//! bank.
 
 use std::ops::ControlFlow;
 
@@ -169,11 +170,14 @@ fn written(
         temperature: 0.7,
         seed: stats::mix(entry.id.0.unsigned_abs() ^ (thread.len() as u64) << 32),
     };
-    let mut gate = Gate::default();
+    let mut gate = Gate {
+        read: read(entry, thread, said, now),
+        ..Gate::default()
+    };
     let result = language.model.reply(&chat, &bounds, &mut |piece| {
         gate.push(piece);
         while let Some(sentence) = gate.next(false) {
-            release(&sentence, reply, tell, &mut gate.let_out);
+            gate.release(&sentence, reply, tell);
         }
         if gate.let_out >= SENTENCES {
             return ControlFlow::Break(());
@@ -185,7 +189,7 @@ fn written(
     // What was cut off in the middle of a sentence stays untold.
     if result.finish == Finish::Stop {
         while let Some(sentence) = gate.next(true) {
-            release(&sentence, reply, tell, &mut gate.let_out);
+            gate.release(&sentence, reply, tell);
         }
     }
     if reply.text.is_empty() && !reply.stopped {
@@ -202,21 +206,17 @@ fn written(
     Ok(())
 }
 
-/// Lets a sentence out, or holds it back: it breaks the contract of style, or carries marks of the prompt or an
-/// address.
-fn release(
-    sentence: &str,
-    reply: &mut Reflection,
-    tell: &mut dyn FnMut(&mut Reflection, &str),
-    let_out: &mut usize,
-) {
-    if cite::is_strange(sentence) || !style::breaches(sentence).is_empty() || *let_out >= SENTENCES
-    {
-        reply.held_back += 1;
-        return;
+/// What a reply can take names and numbers from: the entry, what was said after it, and the days that the model is told.
+fn read(entry: &Entry, thread: &[Turn], said: Option<&str>, now: &ZonedDateTime) -> String {
+    let title = entry.title.as_deref().unwrap_or_default();
+    let mut all = vec![title, &entry.text];
+    all.extend(thread.iter().map(|turn| turn.text.as_str()));
+    all.extend(said);
+    let mut all = all.join("\n");
+    for day in [now, &entry.when] {
+        all.push_str(&day.strftime("\n%A, %Y-%m-%d, %-d %B").to_string());
     }
-    *let_out += 1;
-    tell(reply, sentence);
+    all
 }
 
 /// Text that comes in pieces and goes out in sentences.
@@ -224,9 +224,30 @@ fn release(
 struct Gate {
     text: String,
     let_out: usize,
+    /// What names and numbers may come from.
+    read: String,
 }
 
 impl Gate {
+    /// Lets a sentence out, or holds it back: it breaks the contract of style, carries marks of the prompt or an address,
+    /// or names what was not read.
+    fn release(
+        &mut self,
+        sentence: &str,
+        reply: &mut Reflection,
+        tell: &mut dyn FnMut(&mut Reflection, &str),
+    ) {
+        let fits = !cite::is_strange(sentence)
+            && style::breaches(sentence).is_empty()
+            && cite::has_claims(&self.read, sentence);
+        if !fits || self.let_out >= SENTENCES {
+            reply.held_back += 1;
+            return;
+        }
+        self.let_out += 1;
+        tell(reply, sentence);
+    }
+
     fn push(&mut self, piece: &str) {
         self.text.push_str(piece);
     }

@@ -84,6 +84,29 @@ fn an_answer_cites_what_was_written_and_forged_citations_are_dropped() {
 }
 
 #[test]
+fn what_the_model_was_not_shown_is_named() {
+    let (mut journal, _dir) = journal();
+    let key = "Nadia gave me the key to the boat shed.";
+    let long = format!(
+        "{}{key} {}",
+        "It rained on the roof. ".repeat(300),
+        "We went home. ".repeat(300)
+    );
+    let long = add(&mut journal, "2026-03-05 21:00", &long);
+    let said = serde_json::json!({"found": true, "sentences": [
+        {"text": "Nadia gave you the key.", "cites": [{"entry": long.id.0, "quote": "Nadia gave me the key"}]}]});
+    let model = Scripted::new(move |_, _| said.to_string()).context(1200);
+    let answer = put(&journal, Some(&with(&model)), "Who gave me the key?");
+    assert_eq!((answer.tier, answer.truncated), (Tier::Language, true));
+    let [(first, before), (last, after)] = &answer.dropped_spans[..] else {
+        panic!("{:?}", answer.dropped_spans);
+    };
+    assert_eq!((*first, *last), (long.id, long.id));
+    assert_eq!((before.start, after.end), (0, long.text.len()));
+    assert!(long.text[before.end..after.start].contains(key));
+}
+
+#[test]
 fn below_the_bar_the_model_is_not_even_asked() {
     let (mut journal, _dir) = journal();
     add(

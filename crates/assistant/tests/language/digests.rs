@@ -227,6 +227,110 @@ fn an_empty_or_broken_summary_counts_as_a_failure_and_becomes_quotes() {
 }
 
 #[test]
+fn what_failed_is_not_kept_and_is_tried_again() {
+    for said in ["FAIL", r#"{"sentences": []}"#] {
+        let (mut journal, _dir) = journal();
+        for day in [2, 4, 12, 14] {
+            let when = format!("2026-03-{day:02} 20:00");
+            add(&mut journal, &when, &text(day));
+        }
+        let march = Span::month(date(2026, 3, 2));
+        // The first week fails; the month is made of what its entries say.
+        let calls = Mutex::new(0);
+        let good = faithful();
+        let model = Scripted::new(move |chat, bounds| {
+            let mut calls = calls.lock().unwrap();
+            *calls += 1;
+            match *calls {
+                1 => said.to_owned(),
+                _ => good.say(chat, bounds),
+            }
+        });
+        let first = sum_up(&mut journal, &model, &march);
+        assert_eq!((first.failed, first.generations), (1, 3), "{said}");
+        let again = sum_up(&mut journal, &model, &march);
+        assert_eq!(
+            (again.failed, again.generations, again.tier),
+            (0, 2, Some(Tier::Language)),
+            "{said}: the week and its month; the other week was kept"
+        );
+        assert_eq!(sum_up(&mut journal, &model, &march).generations, 0);
+    }
+}
+
+#[test]
+fn what_was_not_read_is_said_of_kept_summaries_and_of_those_above_them() {
+    let (mut journal, _dir) = journal();
+    let long = add(&mut journal, "2026-03-02 20:00", &text(2).repeat(600));
+    add(&mut journal, "2026-03-04 20:00", &text(4));
+    add(&mut journal, "2026-03-12 20:00", &text(12));
+    add(&mut journal, "2026-03-13 20:00", &text(13));
+    let model = faithful().context(1200);
+    let week = Span::week(date(2026, 3, 2));
+    let first = sum_up(&mut journal, &model, &week);
+    assert!(first.truncated && !first.dropped_spans.is_empty());
+    for (entry, span) in &first.dropped_spans {
+        assert_eq!(*entry, long.id);
+        assert!(long.text.get(span.clone()).is_some_and(|t| !t.is_empty()));
+    }
+    for span in [week, Span::month(date(2026, 3, 2))] {
+        let new = sum_up(&mut journal, &model, &span);
+        let kept = sum_up(&mut journal, &model, &span);
+        assert_eq!(kept.generations, 0);
+        for digest in [new, kept] {
+            assert!(digest.truncated);
+            assert_eq!(digest.dropped_spans, first.dropped_spans);
+        }
+    }
+}
+
+/// A model whose sentences are longer than what they are about: summing up again never makes it fit.
+fn verbose() -> Scripted {
+    Scripted::new(|chat, _| {
+        let shown = last(chat);
+        let id = shown.split("entry id=\"").nth(1);
+        let id = id.or_else(|| shown.split("note entry=\"").nth(1)).unwrap();
+        let id: i64 = id.split('"').next().unwrap().parse().unwrap();
+        let quote = "carried stones out of the lower field";
+        let sentences: Vec<_> = (1..=8)
+            .map(|n| {
+                let more = " and stones".repeat(n);
+                serde_json::json!({
+                    "text": format!("You {quote}{more}."),
+                    "cites": [{"entry": id, "quote": quote}]
+                })
+            })
+            .collect();
+        serde_json::json!({ "sentences": sentences }).to_string()
+    })
+}
+
+#[test]
+fn notes_that_never_fit_are_left_out_and_named_by_what_they_quote() {
+    let (mut journal, _dir) = journal();
+    for hour in 10..14 {
+        // Day 7 carries stones.
+        add(
+            &mut journal,
+            &format!("2026-03-02 {hour}:00"),
+            &text(7).repeat(9),
+        );
+    }
+    let model = verbose().context(1200);
+    let digest = sum_up(
+        &mut journal,
+        &model,
+        &Span::days(date(2026, 3, 2), date(2026, 3, 2)).unwrap(),
+    );
+    assert_eq!((digest.tier, digest.failed), (Some(Tier::Language), 0));
+    assert!(digest.truncated && !digest.dropped_spans.is_empty());
+    for (entry, span) in &digest.dropped_spans {
+        let text = journal.get(*entry).unwrap().text;
+        assert_eq!(&text[span.clone()], "carried stones out of the lower field");
+    }
+}
+
+#[test]
 fn days_that_do_not_fit_are_summed_up_in_groups_and_said() {
     let (mut journal, _dir) = journal();
     for day in 2..=8 {

@@ -2,7 +2,7 @@ use assistant::language::extract::{self, Kind};
 use assistant::language::prompts::{self, Prompts};
 use assistant::language::read::{self, Verdict};
 use assistant::language::{Language, Tier};
-use journal::{Analysis, EntryEdit, Filter, Sentiment};
+use journal::{Analysis, EntryEdit, Filter, Sentiment, ThemeScore};
 
 use crate::common::{add, journal};
 use crate::scripted::{Scripted, last, with};
@@ -63,7 +63,7 @@ fn what_is_mentioned_stands_in_the_entry_and_what_is_forged_is_dropped() {
         if last(chat).ends_with("Summary, as JSON:") {
             r#"{"summary": "Walked to the harbour with Nadia."}"#.into()
         } else {
-            r#"{"people": ["Nadia", "Anna", "Nad"], "places": ["Lisbon", "Porto", ""],
+            r#"{"people": ["Nadia", "Anna", "Nad"], "places": ["Lisbon", "Porto", "", "and"],
                 "commitments": ["I will marry her in June", "look at the contract", "on"]}"#
                 .into()
         }
@@ -79,12 +79,23 @@ fn what_is_mentioned_stands_in_the_entry_and_what_is_forged_is_dropped() {
         .map(|m| m.quote.as_str())
         .collect();
     assert_eq!(by_model, ["Nadia", "Porto"]);
-    assert_eq!(reading.forged, 6);
-    let promised = extract::promised(&journal, &Filter::default()).unwrap();
+    assert_eq!(reading.forged, 7);
+    let promised = extract::promised(&journal, &Filter::default(), None).unwrap();
     assert_eq!(promised.len(), 1, "the rule's and the model's are one");
     assert!(promised[0].sentence.starts_with("I promised her"));
-    let places = extract::known(&journal, &Filter::default(), Kind::Place).unwrap();
-    assert_eq!(places[0].name, "Porto");
+    let places = |maker| extract::known(&journal, &Filter::default(), Kind::Place, maker).unwrap();
+    let made_by = reading.made_by.as_deref();
+    for maker in [None, made_by] {
+        assert_eq!(places(maker)[0].name, "Porto");
+        assert_eq!(places(maker)[0].mentions[0].made_by.as_deref(), made_by);
+    }
+    let other = Some("another@1+read-1-000000000000");
+    assert_eq!(places(other), [], "what another maker read is not shown");
+    let promised = extract::promised(&journal, &Filter::default(), other).unwrap();
+    assert_eq!(
+        (promised[0].mention.tier, promised[0].made_by.as_deref()),
+        (Tier::Instant, None)
+    );
 }
 
 #[test]
@@ -193,6 +204,41 @@ fn the_model_overrules_the_heads_only_where_they_waver() {
             "work was hardly likely and the model does not see it"
         );
     }
+}
+
+#[test]
+fn the_labels_alone_hold_by_the_same_rule() {
+    let (mut journal, _dir) = journal();
+    let entry = add(&mut journal, "2026-03-05 21:00", ENTRY);
+    let model = good();
+    let reading = read::read(&mut journal, Some(&with(&model)), None, &entry, false).unwrap();
+    let labels = read::labels(&with(&model), &entry).unwrap();
+    for heads in [
+        heads(Sentiment::Negative, 0.9, false),
+        heads(Sentiment::Positive, 0.9, false),
+        heads(Sentiment::Positive, 0.5, false),
+        heads(Sentiment::Neutral, 0.6, true),
+    ] {
+        let (alone, whole) = (labels.over(&heads), reading.over(&heads));
+        assert_eq!(alone.sentiment, whole.sentiment);
+        assert_eq!((alone.tier, alone.valence), (whole.tier, whole.valence));
+        let names = |themes: Vec<ThemeScore>| themes.into_iter().map(|t| t.name);
+        assert!(names(alone.themes).eq(names(whole.themes)));
+    }
+}
+
+#[test]
+fn what_is_read_of_an_entry_begins_alike_whatever_its_id() {
+    let (mut journal, _dir) = journal();
+    let model = good();
+    for text in ["Something else.", ENTRY] {
+        let entry = add(&mut journal, "2026-03-05 21:00", text);
+        read::labels(&with(&model), &entry).unwrap();
+    }
+    let asked = model.asked.lock().unwrap();
+    let (first, second) = (last(&asked[0]), last(&asked[2]));
+    let before = |chat: &str, text: &str| chat[..chat.find(text).unwrap()].to_owned();
+    assert_eq!(before(first, "Something else."), before(second, "Walked"));
 }
 
 #[test]

@@ -104,6 +104,29 @@ fn advice_diagnosis_and_injected_links_are_never_heard_and_something_is_always_a
 }
 
 #[test]
+fn a_name_or_number_that_nobody_wrote_is_held_back() {
+    let (mut journal, _dir) = journal();
+    let entry = add(&mut journal, "2026-03-05 21:00", ENTRY);
+    let model = Scripted::lines([
+        "You sat in the car with Boris. On Thursday, 5 March, you sat in the car. You sat there for 45 minutes. What did I miss?",
+        "Was it Nadia who left at 6? Was it Boris?",
+    ]);
+    let (first, heard) = reply(&mut journal, Some(&with(&model)), &entry, None);
+    assert_eq!(
+        heard,
+        [
+            "On Thursday, 5 March, you sat in the car.",
+            "What did I miss?"
+        ]
+    );
+    assert_eq!((first.held_back, first.tier), (2, Tier::Language));
+    let said = Some("Nadia left at 6.");
+    let (second, heard) = reply(&mut journal, Some(&with(&model)), &entry, said);
+    assert_eq!(heard, ["Was it Nadia who left at 6?"]);
+    assert_eq!(second.held_back, 1);
+}
+
+#[test]
 fn stopping_ends_it_within_a_token_and_keeps_what_was_heard() {
     let (mut journal, _dir) = journal();
     let entry = add(&mut journal, "2026-03-05 21:00", ENTRY);

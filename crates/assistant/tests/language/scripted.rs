@@ -59,6 +59,11 @@ impl Scripted {
         }
     }
 
+    /// What the script says to `chat`, for a script that hands over to another.
+    pub(crate) fn say(&self, chat: &Chat, bounds: &Bounds) -> String {
+        (self.reply)(chat, bounds)
+    }
+
     /// How many chats it was given.
     pub(crate) fn calls(&self) -> usize {
         self.asked.lock().expect("asked").len()

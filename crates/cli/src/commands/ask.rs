@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         return Err(Failure::usage("ask something: companion ask \"when did I …?\"").into());
     }
     let mut journal = context.journal()?;
-    let instant = analysis::catch_up(context, &mut journal)?;
+    let instant = analysis::catch_up_soon(context, &mut journal)?;
     if instant.is_none() {
         context.out.warn(messages::NO_MODEL_FOR_SEARCH);
     }
@@ -185,7 +185,13 @@ fn show(context: &Context, answer: &Answer) -> anyhow::Result<()> {
     }
     language::remarks(out, &answer.notes, &answer.usage);
     if answer.truncated {
-        out.warn("note: long entries were read only around what was found");
+        let left_out = answer.dropped_spans.iter();
+        let left_out = left_out.map(|(id, s)| format!("{id} ({} to {})", s.start, s.end));
+        let left_out: Vec<String> = left_out.collect();
+        let entries = left_out.join(", ");
+        out.warn(format!(
+            "note: not all that was found fits the model; left out, in bytes of each entry: {entries}"
+        ));
     }
     out.note(made_by(answer.made_by.as_deref()));
     Ok(())

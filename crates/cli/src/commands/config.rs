@@ -1,5 +1,7 @@
 //! `companion config`: show and change `config.toml`, keeping what a person wrote around the values.
 
+mod prompt;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -41,6 +43,8 @@ enum Action {
     },
     /// Print where config.toml lies
     Path,
+    /// The files that tell the language model what to do: list them, print one, or copy one to change it
+    Prompt(prompt::Args),
 }
 
 /// A key and its line of help. A test holds this list against the fields of [`Config`].
@@ -161,6 +165,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         }
         Action::Path if context.out.is_json() => context.out.json(&path)?,
         Action::Path => context.out.line(path.display().to_string())?,
+        Action::Prompt(args) => prompt::run(context, args)?,
     }
     Ok(Exit::Success)
 }

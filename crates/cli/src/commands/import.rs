@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use journal::format::{self, Format, Imported};
-use journal::{ImportCounts, NewEntry};
+use journal::{ImportCounts, Journal, NewEntry};
 use serde::Serialize;
 
 use crate::analysis;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::interrupt;
 use crate::messages;
 use crate::output::Line;
 
@@ -37,13 +38,13 @@ pub(crate) struct Args {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     added: u64,
     updated: u64,
     unchanged: u64,
     /// Edited here and changed at their source: what is here was kept.
     kept: Vec<i64>,
-    failed: Vec<Failed>,
+    failed: &'a [Failed],
 }
 
 #[derive(Serialize)]
@@ -88,21 +89,35 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     } else {
         Exit::Failed
     };
-    tell(context, &counts, failed)?;
-    // What an import that was stopped left is worked off, too.
-    if !args.no_analysis && journal.queued_count()? > 0 {
-        let analysed = analysis::catch_up(context, &mut journal);
-        match analysed {
-            Ok(Some(_)) => {}
-            // Whoever imports the same again without a model knows.
-            Ok(None) if counts.added + counts.updated == 0 => {}
-            Ok(None) => context.out.note(messages::NO_MODEL_FOR_NEW),
-            Err(error) => context
-                .out
-                .warn(format!("imported, but not analysed yet: {error:#}")),
-        }
+    tell(context, &counts, &failed)?;
+    let analysed = match args.no_analysis {
+        true => Ok(()),
+        false => analyse(context, &mut journal, counts.added + counts.updated > 0),
+    };
+    // Last of all, where whoever waited for the analysis still sees it.
+    complain(context, &counts, &failed);
+    analysed?;
+    Ok(match interrupt::was_pressed() {
+        true => Exit::Interrupted,
+        false => exit,
+    })
+}
+
+/// Reads what waits: what is `new`, and what an import that was stopped left.
+fn analyse(context: &Context, journal: &mut Journal, new: bool) -> anyhow::Result<()> {
+    if journal.queued_count()? == 0 {
+        return Ok(());
     }
-    Ok(exit)
+    match analysis::catch_up(context, journal) {
+        Ok(Some(_)) => {}
+        // Whoever imports the same again without a model knows.
+        Ok(None) if !new => {}
+        Ok(None) => context.out.note(messages::NO_MODEL_FOR_NEW),
+        Err(error) => context
+            .out
+            .warn(format!("imported, but not analysed yet: {error:#}")),
+    }
+    Ok(())
 }
 
 fn read(args: &Args, zone: &TimeZone) -> anyhow::Result<Imported> {
@@ -157,23 +172,30 @@ fn places(entries: &[NewEntry]) -> Vec<String> {
         .collect()
 }
 
-fn tell(context: &Context, counts: &ImportCounts, failed: Vec<Failed>) -> anyhow::Result<()> {
+/// Says what was not taken in, and why. In JSON the report holds it.
+fn complain(context: &Context, counts: &ImportCounts, failed: &[Failed]) {
     let out = &context.out;
-    if !out.is_json() {
-        for failure in &failed {
-            let place = match (&failure.file, failure.line) {
-                (Some(file), Some(line)) => format!("{file}:{line}: "),
-                (Some(file), None) => format!("{file}: "),
-                _ => String::new(),
-            };
-            out.warn(format!("{place}{}", failure.reason));
-        }
-        for id in &counts.kept {
-            out.warn(format!(
-                "entry {id} was edited here and has changed in its source, too; it stays as it is here"
-            ));
-        }
+    if out.is_json() {
+        return;
     }
+    for failure in failed {
+        let place = match (&failure.file, failure.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: "),
+            (Some(file), None) => format!("{file}: "),
+            _ => String::new(),
+        };
+        out.warn(format!("{place}{}", failure.reason));
+    }
+    for id in &counts.kept {
+        out.warn(format!(
+            "entry {id} was edited here and has changed in its source, too; it stays as it is here"
+        ));
+    }
+}
+
+/// Says how many entries came in.
+fn tell(context: &Context, counts: &ImportCounts, failed: &[Failed]) -> anyhow::Result<()> {
+    let out = &context.out;
     if out.is_json() {
         return out.json(&Report {
             added: counts.added,

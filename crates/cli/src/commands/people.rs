@@ -1,10 +1,14 @@
 //! `companion people` and `companion promises`: who occurs, and what the writer means to do, each with its sentence.
 
+use std::collections::BTreeSet;
+
 use assistant::language::extract::{Found, Kind, known, promised};
+use assistant::language::read;
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::filter::FilterArgs;
+use crate::language;
 use crate::messages;
 use crate::output::{Line, Output};
 use crate::view::dates;
@@ -39,7 +43,8 @@ pub(crate) fn people(context: &Context, args: &PeopleArgs) -> anyhow::Result<Exi
         Kind::Person
     };
     let journal = context.journal()?;
-    let mut all = known(&journal, &filter, kind)?;
+    let maker = language::maker(context, read::TASK)?;
+    let mut all = known(&journal, &filter, kind, maker.as_deref())?;
     all.truncate(limit);
     let out = &context.out;
     if out.is_json() {
@@ -60,6 +65,7 @@ pub(crate) fn people(context: &Context, args: &PeopleArgs) -> anyhow::Result<Exi
     if all.is_empty() {
         out.note(messages::NOTHING_FOUND);
     }
+    made_by(all.iter().flat_map(|one| &one.mentions), out);
     Ok(Exit::Success)
 }
 
@@ -68,7 +74,8 @@ pub(crate) fn promises(context: &Context, args: &PromisesArgs) -> anyhow::Result
     let mut filter = args.filter.filter(&context.now()?)?;
     filter.limit = None;
     let journal = context.journal()?;
-    let mut all = promised(&journal, &filter)?;
+    let maker = language::maker(context, read::TASK)?;
+    let mut all = promised(&journal, &filter, maker.as_deref())?;
     all.truncate(limit);
     let out = &context.out;
     if out.is_json() {
@@ -81,7 +88,19 @@ pub(crate) fn promises(context: &Context, args: &PromisesArgs) -> anyhow::Result
     if all.is_empty() {
         out.note(messages::NOTHING_FOUND);
     }
+    made_by(all.iter(), out);
     Ok(Exit::Success)
+}
+
+/// Says which tier found what is shown: the instant one always looks, and models where they have read.
+fn made_by<'a>(found: impl Iterator<Item = &'a Found>, out: &Output) {
+    let models: BTreeSet<&str> = found.filter_map(|f| f.made_by.as_deref()).collect();
+    let mut by = "by the instant tier".to_owned();
+    for model in models {
+        by.push_str(" and ");
+        by.push_str(model);
+    }
+    out.note(by);
 }
 
 fn sentence(found: &Found, out: &Output) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! `companion prompt`: the next question.
 
 use assistant::Instant;
-use assistant::cache::{Computed, Context as Guards, Request, Task};
+use assistant::cache::{Computed, Context as Guards, Mode, Request, Task};
 use assistant::language::question;
 use assistant::prompt::{self, Prompt};
 use jiff::ZonedDateTime;
@@ -97,7 +97,7 @@ fn next(
     {
         return Ok(asked);
     }
-    let instant = analysis::catch_up(context, journal)?;
+    let instant = analysis::catch_up_soon(context, journal)?;
     if let (Some(wish), Some(instant)) = (&wish, &instant) {
         let prompt = wished(context, args, journal, instant, now, wish)?;
         return Ok(question::Asked::instant(prompt));
@@ -134,9 +134,9 @@ fn show(context: &Context, args: &Args, asked: question::Asked) -> anyhow::Resul
     shown::show(&asked.prompt, out)?;
     if args.why {
         out.line(Line::new().dim(asked.prompt.why))?;
-        out.line(Line::new().dim(made_by(asked.made_by.as_deref())))?;
     }
     language::remarks(out, &asked.notes, &asked.usage);
+    out.note(made_by(asked.made_by.as_deref()));
     Ok(())
 }
 
@@ -144,7 +144,7 @@ fn show(context: &Context, args: &Args, asked: question::Asked) -> anyhow::Resul
 fn go_on(context: &Context, args: &Args, journal: Option<&mut Journal>) -> anyhow::Result<()> {
     let asked = match journal {
         Some(journal) => {
-            let instant = analysis::catch_up(context, journal)?;
+            let instant = analysis::catch_up_soon(context, journal)?;
             let text = unfinished(Some(&*journal))?;
             going_on(context, args, journal, instant.as_ref(), &text)?
         }
@@ -160,6 +160,7 @@ fn go_on(context: &Context, args: &Args, journal: Option<&mut Journal>) -> anyho
     for note in &asked.notes {
         context.out.warn(format!("note: {note}"));
     }
+    context.out.note(made_by(asked.made_by.as_deref()));
     Ok(())
 }
 
@@ -250,8 +251,10 @@ fn wished(
     wish: &str,
 ) -> anyhow::Result<Prompt> {
     let cache = cache::open(context, journal, Some(instant.encoder()))?;
-    // The shipped wishes are embedded the first time.
-    cache.warm("en")?;
+    // The shipped wishes are embedded the first time that one may answer.
+    if args.cache.mode() != Mode::Off && cache.options().enabled {
+        cache.warm("en")?;
+    }
     let request = Request {
         task: Task::Question,
         intent: wish,

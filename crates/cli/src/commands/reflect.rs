@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         [] => None,
         words => input::entry_text(words)?,
     };
-    let instant = analysis::catch_up(context, &mut journal)?;
+    let instant = analysis::catch_up_soon(context, &mut journal)?;
     let (reply, kept) = kept_or_new(
         context,
         &mut journal,

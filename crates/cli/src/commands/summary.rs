@@ -55,7 +55,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         Some(span) => span,
         None => Span::week(latest_day(&journal, &now)?.unwrap_or_else(|| now.date())),
     };
-    let instant = analysis::catch_up(context, &mut journal)?;
+    let instant = analysis::catch_up_soon(context, &mut journal)?;
     let mut summary = kept_or_new(context, args, &journal, instant.as_ref(), span, &now)?;
     summary.closing_question = summary::closing_question(&journal, instant.as_ref(), span, &now)?;
     let (written, stopped) = match args.quotes {
@@ -76,6 +76,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         })?;
     } else {
         draw(&summary, written.as_ref(), &context.out)?;
+        remarks(written.as_ref(), &context.out);
     }
     Ok(match stopped {
         true => Exit::Interrupted,
@@ -114,7 +115,7 @@ fn written(
         },
     };
     let mut anew = |all: bool| -> anyhow::Result<(Option<Digest>, bool)> {
-        let Some(opened) = language::open(context)? else {
+        let Some(opened) = language::open_as(context, engine::batch::Class::Summary)? else {
             return Ok((None, false));
         };
         let mut progress = context.out.progress("writing", 0);
@@ -226,18 +227,24 @@ fn sentences(digest: &Digest, out: &Output) -> anyhow::Result<()> {
         let what = messages::of_count(entries.len() as u64, "entry", "entries");
         out.line(Line::new().dim(format!("  {what} {}", entries.join(", "))))?;
     }
-    language::remarks(out, &digest.notes, &digest.usage);
-    let spans = digest.dropped_spans.iter().cloned();
-    language::dropped(out, spans.map(|(id, s)| (format!("entry {id}"), s)));
-    if digest.failed > 0 {
-        out.warn(format!(
-            "note: {} of {} left no sentence that the entries support",
-            digest.failed,
-            messages::counted(digest.generations, "generation", "generations")
-        ));
-    }
-    out.note(made_by(digest.made_by.as_deref()));
     Ok(())
+}
+
+/// What did not go as it should, and which tier answered; beside the summary, on stderr.
+fn remarks(written: Option<&Digest>, out: &Output) {
+    if let Some(digest) = written {
+        language::remarks(out, &digest.notes, &digest.usage);
+        let spans = digest.dropped_spans.iter().cloned();
+        language::dropped(out, spans.map(|(id, s)| (format!("entry {id}"), s)));
+        if digest.failed > 0 {
+            out.warn(format!(
+                "note: {} of {} left no sentence that the entries support",
+                digest.failed,
+                messages::counted(digest.generations, "generation", "generations")
+            ));
+        }
+    }
+    out.note(made_by(written.and_then(|w| w.made_by.as_deref())));
 }
 
 fn draw(summary: &Summary, written: Option<&Digest>, out: &Output) -> anyhow::Result<()> {

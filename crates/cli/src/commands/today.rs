@@ -1,9 +1,9 @@
 //! `companion` without a command: a greeting, today's question, and room to answer it.
 
-use assistant::prompt;
+use assistant::prompt::{self, Prompt};
 use clap::CommandFactory as _;
 use jiff::ZonedDateTime;
-use journal::Filter;
+use journal::{Filter, Journal};
 
 use crate::analysis;
 use crate::args::Args;
@@ -11,6 +11,7 @@ use crate::commands::save::Options;
 use crate::commands::write;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::language;
 use crate::messages;
 use crate::output::Line;
 use crate::view::question;
@@ -37,16 +38,26 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         out.line(Line::new().dim(format!("{} in your journal", messages::entries(count))))?;
     }
     out.blank()?;
-    let instant = analysis::catch_up(context, &mut journal)?;
-    let chosen = prompt::choose(&journal, instant.as_ref(), &now, 0)?;
+    let chosen = todays(context, &mut journal, &now)?;
     if !journal.is_read_only() {
         journal.record_prompt(&chosen.id, now.timestamp())?;
     }
     question::show(&chosen, out)?;
     out.blank()?;
-    drop(instant);
     let editor = Some(context.config.editor.as_str()).filter(|editor| !editor.trim().is_empty());
     write::write(context, &mut journal, editor, Options::default())
+}
+
+/// The same question as `companion prompt` asks: the one that a language model has worked out for today, else the bank's.
+fn todays(context: &Context, journal: &mut Journal, now: &ZonedDateTime) -> anyhow::Result<Prompt> {
+    match language::waiting_question(context, journal, now, 0) {
+        Ok(Some(asked)) => return Ok(asked.prompt),
+        Ok(None) => {}
+        // Whoever wants to write is not held up by a mistake in a prompt file.
+        Err(error) => context.out.warn(format!("note: {error:#}")),
+    }
+    let instant = analysis::catch_up_soon(context, journal)?;
+    Ok(prompt::choose(journal, instant.as_ref(), now, 0)?)
 }
 
 /// As one says it at this hour.

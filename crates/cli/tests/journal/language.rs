@@ -1,8 +1,14 @@
 //! The language tier's commands where no language model is configured: the instant tier answers, and says so.
 
+use std::path::Path;
+use std::process::Command;
+
+use assistant::language::prompts::Prompts;
+use assistant::language::question;
+use journal::{EntryId, Journal, Secret, Written};
 use serde_json::Value;
 
-use crate::person::Person;
+use crate::person::{NOW, Person, finish};
 
 fn written() -> Person {
     let person = Person::new();
@@ -139,6 +145,111 @@ fn a_summary_says_which_tier_it_is_from_and_knows_years() {
             (&3.into(), &"2131-01-01".into())
         );
     }
+}
+
+#[test]
+fn every_command_says_on_stderr_which_tier_answered() {
+    let person = written();
+    for args in [
+        &["ask", "who gave me the key to the boat shed?"][..],
+        &["summary", "--week", "2131-03-05"],
+        &["prompt"],
+        &["people"],
+        &["people", "--places"],
+        &["promises"],
+        &["reflect", "1"],
+    ] {
+        let run = person.run(args);
+        assert_eq!(
+            run.stderr.lines().last(),
+            Some("by the instant tier"),
+            "{args:?}: {run:#?}"
+        );
+        assert!(!run.stdout.contains("by the instant tier"), "{args:?}");
+    }
+    let text = "The kitchen smelled of smoke and nobody would say why";
+    let run = person.pipe(&["prompt", "--continue"], text);
+    assert_eq!(run.stderr.lines().last(), Some("by the instant tier"));
+    let quiet = person.run(&["summary", "--week", "2131-03-05", "--quiet"]);
+    assert!(!quiet.stderr.contains("by the"), "{quiet:#?}");
+}
+
+/// A question that companion-tiny worked out for the day of [`NOW`].
+fn keep_a_question(person: &Person, question: &str) {
+    let home = journal::Home::at(person.home());
+    let mut journal = Journal::open(&home, &Secret::None).unwrap();
+    let prompts = Prompts::shipped();
+    let kept = serde_json::json!({
+        "question": question, "entry": 1, "quote": "the key to the boat shed"
+    });
+    journal
+        .save_written(&Written {
+            task: question::TASK.to_owned(),
+            subject: format!("{}/0", NOW.split('T').next().unwrap()),
+            maker: format!("companion-tiny@1+{}", prompts.get("question").unwrap().id()),
+            data: kept.to_string(),
+            made: jiff::Timestamp::UNIX_EPOCH,
+            sources: vec![(EntryId(1), 1)],
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_question_that_was_worked_out_for_today_is_asked_with_and_without_a_command() {
+    let person = written();
+    let asked = "What do you hope to find in the boat shed?";
+    keep_a_question(&person, asked);
+    for (key, value) in [("language.model", "companion-tiny"), ("editor", "true")] {
+        person.run(&["config", "set", key, value]).ok();
+    }
+    let prompt = person.run(&["prompt"]);
+    assert!(prompt.stdout.starts_with(asked), "{prompt:#?}");
+    assert!(prompt.stderr.contains("by companion-tiny@1+question-"));
+    if !Path::new("/usr/bin/script").exists() || !Path::new("/dev/shm").is_dir() {
+        eprintln!("skipped: without /usr/bin/script there is no terminal here");
+        return;
+    }
+    // A terminal, and an editor that writes nothing.
+    let companion = person.command(&[]);
+    let mut script = Command::new("/usr/bin/script");
+    script
+        .arg("-qec")
+        .arg(companion.get_program())
+        .arg("/dev/null");
+    let variables = companion.get_envs();
+    script
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(person.dir.path());
+    let run = finish(&mut script);
+    assert!(run.stdout.contains(asked), "{run:#?}");
+    assert!(run.stdout.contains("nothing was written"), "{run:#?}");
+}
+
+#[test]
+fn a_prompt_file_is_listed_printed_and_copied_to_be_changed() {
+    let person = written();
+    let list = person.run(&["config", "prompt"]).ok();
+    assert!(list.contains("ask  shipped, version "), "{list}");
+    let shipped = person.run(&["config", "prompt", "ask"]).ok();
+    assert!(shipped.contains("task = \"ask\""), "{shipped}");
+    let path = person.run(&["config", "prompt", "ask", "--copy"]).ok();
+    assert_eq!(std::fs::read_to_string(path.trim()).unwrap(), shipped);
+    let list = person.run(&["config", "prompt", "--json"]).json();
+    assert_eq!(
+        (&list[0]["task"], &list[0]["own"]),
+        (&"ask".into(), &path.trim().into())
+    );
+    assert_eq!(list[1]["own"], Value::Null);
+    let told = person.run(&["config", "prompt", "ask", "--copy"]).fails(2);
+    assert!(told.contains("is there already"), "{told}");
+    std::fs::write(path.trim(), "task = \"ask\"\nversion = 1\n").unwrap();
+    let broken = person.run(&["config", "prompt"]);
+    assert!(broken.stderr.contains("prompts/ask.toml"), "{broken:#?}");
+    assert!(broken.ok().contains(path.trim()));
+    let told = person.run(&["config", "prompt", "diary"]).fails(2);
+    assert!(told.contains("there are ask, "), "{told}");
 }
 
 #[test]

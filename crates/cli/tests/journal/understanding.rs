@@ -1,6 +1,8 @@
 //! What needs the real encoder. Skipped, with a line that says so, where `make test` has not set it up.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::person::Person;
 
@@ -81,6 +83,29 @@ fn similar_entries_do_not_hold_the_entry_itself() {
     let hits = person.run(&["similar", "1", "--json"]).json();
     assert_eq!(hits[0]["id"], 2);
     assert!(hits.as_array().unwrap().iter().all(|hit| hit["id"] != 1));
+}
+
+#[test]
+fn an_import_whose_analysis_is_stopped_says_so_by_its_exit_code() {
+    let Some(person) = reader() else { return };
+    let lines: String = (0..3000)
+        .map(|n| format!("{{\"date\":\"2131-03-01\",\"id\":\"{n}\",\"text\":\"{BAD}\"}}\n"))
+        .collect();
+    let file = person.dir.path().join("many.jsonl");
+    std::fs::write(&file, lines).unwrap();
+    let mut command = person.command(&["import", "many.jsonl"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "imported 3000 entries\n");
+    // Before the analysis has begun Ctrl-C ends the program at once, with the same code.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let id = child.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
 }
 
 #[test]

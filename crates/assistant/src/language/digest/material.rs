@@ -9,7 +9,7 @@ use crate::language::cite::Cited;
 use crate::language::plan::Plan;
 use crate::language::prompts::neutral;
 
-/// Tokens of the tags around a piece of material.
+/// Tokens of the tags around an entry, about.
 const TAGS: usize = 28;
 
 /// A sentence about an entry, with the words of the entry that it cites.
@@ -19,6 +19,8 @@ pub struct Note {
     day: String,
     sentence: String,
     quote: String,
+    /// Where the quote stands in the entry.
+    place: Range<usize>,
 }
 
 impl Note {
@@ -32,6 +34,7 @@ impl Note {
                 .map_or_else(String::new, |e| e.when.strftime("%Y-%m-%d").to_string()),
             sentence: sentence.text.clone(),
             quote: c.quote.clone(),
+            place: c.start..c.end,
         };
         sentence.citations.iter().map(note).collect()
     }
@@ -84,11 +87,19 @@ impl Material {
         }
     }
 
-    fn size(&self, model: &dyn LanguageModel) -> usize {
-        TAGS + match self {
-            Material::Text { text, .. } => model.count(text),
-            Material::Note(note) => model.count(&note.sentence) + model.count(&note.quote),
+    /// Its entry, with the bytes that it tells of.
+    pub(super) fn span(&self) -> (EntryId, Range<usize>) {
+        match self {
+            Material::Text {
+                entry, start, text, ..
+            } => (*entry, *start..*start + text.len()),
+            Material::Note(note) => (note.entry, note.place.clone()),
         }
+    }
+
+    fn size(&self, model: &dyn LanguageModel) -> usize {
+        // The line break after it may be a token of its own.
+        model.count(&self.shown()) + 1
     }
 }
 
