@@ -62,14 +62,15 @@ pub struct Paired {
 pub struct Asked {
     /// Requests.
     pub n: usize,
-    /// To the end, median and 95th percentile.
+    /// To the end, median and 95th percentile. A percentile is there from so many samples on that a hundred, for the
+    /// 99th a thousand, are behind it.
     pub p50_ms: f64,
     /// See `p50_ms`.
-    pub p95_ms: f64,
+    pub p95_ms: Option<f64>,
     /// To the first token, 95th percentile.
-    pub first_p95_ms: f64,
+    pub first_p95_ms: Option<f64>,
     /// Between two tokens, 99th percentile over all requests.
-    pub gap_p99_ms: f64,
+    pub gap_p99_ms: Option<f64>,
 }
 
 /// An entry that is analysed (two questions by label scoring) when it is saved.
@@ -85,10 +86,17 @@ pub struct Ahead {
 
 impl ServingFigures {
     pub(super) fn lines(&self) -> Vec<String> {
+        let ms = |value: Option<f64>| {
+            value.map_or_else(|| "n too small".to_owned(), |ms| format!("{ms:.0} ms"))
+        };
         let asked = |name: &str, asked: &Asked| {
             format!(
-                "  {name:22} p50 {:.0} ms, p95 {:.0} ms, first token p95 {:.0} ms, between tokens p99 {:.0} ms ({} requests)",
-                asked.p50_ms, asked.p95_ms, asked.first_p95_ms, asked.gap_p99_ms, asked.n
+                "  {name:22} p50 {:.0} ms, p95 {}, first token p95 {}, between tokens p99 {} ({} requests)",
+                asked.p50_ms,
+                ms(asked.p95_ms),
+                ms(asked.first_p95_ms),
+                ms(asked.gap_p99_ms),
+                asked.n
             )
         };
         let mut lines = vec![
@@ -114,6 +122,11 @@ impl ServingFigures {
         ));
         lines
     }
+}
+
+/// The percentile of sorted samples, where there are `least` of them.
+fn enough(sorted: &[f64], least: usize, share: f64) -> Option<f64> {
+    (sorted.len() >= least).then(|| percentile(sorted, share))
 }
 
 impl Bench {
@@ -251,9 +264,9 @@ impl Bench {
         Ok(Asked {
             n: totals.len(),
             p50_ms: percentile(&totals, 0.5),
-            p95_ms: percentile(&totals, 0.95),
-            first_p95_ms: percentile(&firsts, 0.95),
-            gap_p99_ms: percentile(&gaps, 0.99),
+            p95_ms: enough(&totals, 100, 0.95),
+            first_p95_ms: enough(&firsts, 100, 0.95),
+            gap_p99_ms: enough(&gaps, 1_000, 0.99),
         })
     }
 
