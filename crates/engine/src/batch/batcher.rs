@@ -121,13 +121,14 @@ impl Shared {
 }
 
 impl Batcher {
-    /// Starts the worker with `model`. `limits.kv_tokens` is lowered to what the model holds.
+    /// Starts the worker with `model`. `limits.kv_tokens` is lowered to what the model holds, and `limits.kv_page` is its own.
     ///
     /// # Errors
     /// Where the system refuses a thread.
     pub fn start<M: Model>(model: M, limits: Limits) -> std::io::Result<Batcher> {
         let limits = Limits {
             kv_tokens: limits.kv_tokens.min(model.capacity()),
+            kv_page: model.page(),
             ..limits
         };
         let shared = Arc::new(Shared {

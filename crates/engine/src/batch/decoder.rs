@@ -1,5 +1,7 @@
 //! The language tier's model behind the worker.
 
+use kernels::KV_TOKENS;
+
 use super::{Model, Part};
 use crate::Result;
 use crate::decoder::{Decoder, Sequence, Work};
@@ -33,6 +35,10 @@ impl Model for Decoder {
 
     fn capacity(&self) -> usize {
         self.kv_tokens()
+    }
+
+    fn page(&self) -> usize {
+        KV_TOKENS
     }
 
     fn shrink(&self) {

@@ -22,6 +22,11 @@ pub trait Model: Send + 'static {
     /// Tokens that all sequences can hold together.
     fn capacity(&self) -> usize;
 
+    /// Tokens of a page of the cache of keys and values: what a sequence takes of it is whole pages.
+    fn page(&self) -> usize {
+        1
+    }
+
     /// Gives back memory that no sequence holds.
     fn shrink(&self);
 

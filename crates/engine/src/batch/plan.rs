@@ -178,7 +178,7 @@ impl Scheduler {
         });
         for turn in for_slots {
             let request = &self.requests[&turn.id];
-            let needed = request.spec.size.tokens();
+            let needed = self.limits.held_by(request.spec.size);
             if slots == 0 || needed > tokens {
                 // Nobody overtakes one that needs more room than is left.
                 break;

@@ -29,6 +29,8 @@ pub struct Limits {
     pub queue: usize,
     /// Tokens that the cache of keys and values holds.
     pub kv_tokens: usize,
+    /// Tokens of one of its pages; 1: it is not cut into pages. The worker sets it to the model's.
+    pub kv_page: usize,
     /// Tokens of a step at most.
     pub max_rows: usize,
     /// After how long a class goes before the one above it, once.
@@ -53,6 +55,7 @@ impl Default for Limits {
             gather: Duration::from_millis(100),
             queue: 1024,
             kv_tokens: usize::MAX,
+            kv_page: 1,
             max_rows: 256,
             ageing: Duration::from_secs(1),
             slowdown: 1.25,
@@ -60,6 +63,19 @@ impl Default for Limits {
             attended_step: 1.5,
             mixed_step: 5.0,
         }
+    }
+}
+
+impl Limits {
+    /// Tokens of the cache that a request may hold: whole pages, and one more where there are pages, since one that it
+    /// shares is copied before it is written to. One that is as large as the cache has it for itself.
+    pub(super) fn held_by(&self, size: Size) -> usize {
+        let tokens = size.tokens();
+        if self.kv_page <= 1 || tokens == 0 {
+            return tokens;
+        }
+        let pages = tokens.div_ceil(self.kv_page).saturating_add(1);
+        pages.saturating_mul(self.kv_page).min(self.kv_tokens)
     }
 }
 
@@ -273,7 +289,7 @@ impl Scheduler {
     /// Tokens of the cache that running texts may fill.
     pub fn kv_reserved(&self) -> usize {
         let running = self.requests.values().filter(|r| r.running);
-        running.map(|r| r.spec.size.tokens()).sum()
+        running.map(|r| self.limits.held_by(r.spec.size)).sum()
     }
 
     /// Tokens that a running text has read.
