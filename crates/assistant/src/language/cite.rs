@@ -281,7 +281,9 @@ pub(crate) fn has_claims(text: &str, sentence: &str) -> bool {
 
 /// Whether a sentence carries what no sentence of this program has: tags, braces, control tokens, addresses.
 pub(crate) fn is_strange(text: &str) -> bool {
-    text.contains(['<', '>', '‹', '{', '}', '|', '\\', '`']) || text.contains("://")
+    text.contains(['<', '>', '‹', '{', '}', '|', '\\', '`'])
+        || text.contains("://")
+        || text.to_lowercase().contains("www.")
 }
 
 /// Whether `text` has `word`, up to its ending.
