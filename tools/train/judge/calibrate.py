@@ -95,7 +95,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("said", type=pathlib.Path, nargs="+")
     parser.add_argument("--unseen", type=pathlib.Path, help="what the program says of an author who is in no training")
-    parser.add_argument("--rate", type=float, default=0.0075, help="three quarters of what is promised: one stranger's pairs are wrong half as often again as another's")
+    parser.add_argument("--rate", type=float, default=0.005, help="half of what is promised: one stranger's pairs are wrong nearly twice as often as another's")
     parser.add_argument("--floor", type=float, default=0.2)
     parser.add_argument("--meta", type=pathlib.Path, default=ROOT / "crates/assistant/assets/judge.json")
     parser.add_argument("--margin", type=float, default=0.02, help="added to both, so that a false hit on the edge stays refused")
