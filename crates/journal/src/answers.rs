@@ -50,6 +50,28 @@ pub struct NewAnswer<'a> {
     pub sources: &'a [(EntryId, u32)],
 }
 
+impl NewAnswer<'_> {
+    /// It as it is when it is kept under `id`, and has not served yet.
+    pub fn kept_as(&self, id: i64) -> Answer {
+        Answer {
+            id,
+            task: self.task.to_owned(),
+            key: self.key.to_vec(),
+            request: self.request.to_owned(),
+            vector: self.vector.to_vec(),
+            scale: self.scale,
+            made: self.made,
+            expires: self.expires,
+            used: self.used,
+            shown: self.shown,
+            hits: 0,
+            raised: 0.0,
+            size_bytes: self.size_bytes,
+            pinned: self.pinned,
+        }
+    }
+}
+
 /// A kept answer, without its text.
 #[derive(Clone, PartialEq)]
 pub struct Answer {

@@ -117,22 +117,7 @@ impl SemanticCache {
                 break;
             };
             state.forget(&gone);
-            state.take_in(journal::Answer {
-                id,
-                task: new.task.to_owned(),
-                key: new.key.to_vec(),
-                request: new.request.to_owned(),
-                vector: bytes.clone(),
-                scale,
-                made: new.made,
-                expires: new.expires,
-                used: new.used,
-                shown: new.shown,
-                hits: 0,
-                raised: 0.0,
-                size_bytes,
-                pinned: false,
-            });
+            state.take_in(new.kept_as(id));
             state.count("kept", 1);
             state.count("pushed_out", gone.len() as u64);
             if place == 0 {

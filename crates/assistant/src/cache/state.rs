@@ -153,9 +153,10 @@ impl State {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// Where the entry with this id is.
+    /// Where the entry with this id is. They are in the order of their ids: a store gives them so, and a new id is the
+    /// highest.
     pub(super) fn place(&self, id: i64) -> Option<usize> {
-        self.entries.iter().position(|e| e.answer.id == id)
+        self.entries.binary_search_by_key(&id, |e| e.answer.id).ok()
     }
 
     /// Lets go of entries, in the store first.

@@ -185,22 +185,7 @@ impl Store for MemoryStore {
     fn insert(&mut self, new: &NewAnswer<'_>, pushed_out: &[i64]) -> StoreResult<Option<i64>> {
         self.remove(pushed_out)?;
         self.last += 1;
-        let answer = Answer {
-            id: self.last,
-            task: new.task.to_owned(),
-            key: new.key.to_vec(),
-            request: new.request.to_owned(),
-            vector: new.vector.to_vec(),
-            scale: new.scale,
-            made: new.made,
-            expires: new.expires,
-            used: new.used,
-            shown: new.shown,
-            hits: 0,
-            raised: 0.0,
-            size_bytes: new.size_bytes,
-            pinned: new.pinned,
-        };
+        let answer = new.kept_as(self.last);
         let (text, sources) = (new.answer.to_owned(), new.sources.to_vec());
         self.answers.insert(
             self.last,
