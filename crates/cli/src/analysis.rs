@@ -74,7 +74,15 @@ pub(crate) fn catch_up_soon(
     context: &Context,
     journal: &mut Journal,
 ) -> anyhow::Result<Option<Instant>> {
-    Ok(read_waiting(context, journal, Some(SOON))?.map(|(instant, _)| instant))
+    Ok(catch_up_soon_counted(context, journal)?.map(|(instant, _)| instant))
+}
+
+/// The same, with what was done.
+pub(crate) fn catch_up_soon_counted(
+    context: &Context,
+    journal: &mut Journal,
+) -> anyhow::Result<Option<(Instant, CatchUp)>> {
+    read_waiting(context, journal, Some(SOON))
 }
 
 /// Analyses everything that is queued, however long that takes, with a progress bar.

@@ -33,6 +33,11 @@ fn how(together: usize) -> ReadAll<'static> {
     }
 }
 
+/// Reads them one at a time.
+fn one_by_one(journal: &mut Journal, language: &Language<'_>, ids: &[EntryId]) -> ReadDone {
+    bulk::read_all(journal, language, None, ids, &how(1), &mut |_| {}).unwrap()
+}
+
 fn good(reply: impl Fn() + Send + Sync + 'static) -> Scripted {
     Scripted::new(move |chat, _| {
         reply();
@@ -114,7 +119,7 @@ fn what_was_read_before_it_was_stopped_is_kept_and_the_rest_is_read_the_next_tim
         stop: &stop,
         ..with(&model)
     };
-    let done = bulk::read_all(&mut journal, &language, None, &ids, &how(1), &mut |_| {}).unwrap();
+    let done = one_by_one(&mut journal, &language, &ids);
     assert_eq!((done.read, done.stopped), (2, true));
     stop.store(false, Ordering::SeqCst);
     let rest = bulk::read_all(

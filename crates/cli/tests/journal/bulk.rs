@@ -120,14 +120,7 @@ fn with_encoder() -> Option<Person> {
 #[test]
 fn the_language_model_reads_several_entries_in_one_step_beside_the_encoder() {
     let Some(person) = with_encoder() else { return };
-    let tiny = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../data/models/companion-tiny"
-    );
-    person.run(&["model", "import", tiny]).ok();
-    person
-        .run(&["config", "set", "language.model", "companion-tiny"])
-        .ok();
+    person.takes_companion_tiny();
     for day in 1..=4 {
         let text = format!("Day {day}: walked to the river, and it rained.");
         let date = format!("2031-01-0{day}");

@@ -288,14 +288,7 @@ fn a_model_that_is_not_there_and_a_broken_prompt_file_are_told_with_the_way_out(
         told.contains("qwen is not installed") && told.contains("config set language.model"),
         "{told}"
     );
-    let tiny = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../data/models/companion-tiny"
-    );
-    person.run(&["model", "import", tiny]).ok();
-    person
-        .run(&["config", "set", "language.model", "companion-tiny"])
-        .ok();
+    person.takes_companion_tiny();
     std::fs::create_dir_all(person.home().join("prompts")).unwrap();
     std::fs::write(
         person.home().join("prompts/ask.toml"),

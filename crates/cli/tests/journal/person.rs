@@ -62,6 +62,17 @@ impl Person {
         person
     }
 
+    /// Installs companion-tiny and makes it the language model.
+    pub(crate) fn takes_companion_tiny(&self) {
+        let tiny = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../data/models/companion-tiny"
+        );
+        self.run(&["model", "import", tiny]).ok();
+        self.run(&["config", "set", "language.model", "companion-tiny"])
+            .ok();
+    }
+
     pub(crate) fn home(&self) -> PathBuf {
         self.dir.path().join("home")
     }

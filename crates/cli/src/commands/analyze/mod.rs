@@ -1,19 +1,15 @@
 //! `companion analyze`: how entries, or a stream of texts, feel and what they are about.
 
-use std::collections::BTreeMap;
+mod bulk;
+
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use anyhow::Context as _;
 use assistant::language::Tier;
-use assistant::language::bulk::{self, ReadAll, ReadDone};
 use assistant::language::extract::Kind;
-use assistant::language::question;
 use assistant::language::read::{self, Reading, Verdict};
-use assistant::{CatchUp, Instant, Said};
-use engine::batch::{Batcher, Class};
-use journal::{Analysis, Entry, EntryId, Filter, Journal, ThemeScore};
+use assistant::{Instant, Said};
+use journal::{Analysis, Entry, EntryId, Journal, ThemeScore};
 use serde::Serialize;
 
 use crate::analysis;
@@ -29,9 +25,6 @@ use crate::view::{dates, evidence, mood};
 
 /// Where the journal remembers that `--all` was begun and is not through.
 const ALL: &str = "job.analyze_all";
-
-/// Entries that a note names, at most.
-const NAMED: usize = 8;
 
 /// What to analyse.
 #[derive(Debug, clap::Args)]
@@ -208,11 +201,15 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         let instant = context
             .instant()?
             .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
-        let (done, read) = read_all(context, &mut journal, &instant, args.refresh)?;
+        let (done, read) = bulk::read_all(context, &mut journal, &instant, args.refresh)?;
         (instant, done, Some(read))
     } else {
-        let (instant, done) = analysis::catch_up_counted(context, &mut journal)?
-            .ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
+        let caught_up = match args.ids.is_empty() {
+            true => analysis::catch_up_counted(context, &mut journal),
+            // Somebody waits for these.
+            false => analysis::catch_up_soon_counted(context, &mut journal),
+        };
+        let (instant, done) = caught_up?.ok_or_else(|| Failure::not_found(messages::NO_MODEL))?;
         (instant, done, None)
     };
     if !done.cancelled && journal.meta(ALL)?.is_some() {
@@ -238,7 +235,7 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     }
     let stopped = done.cancelled || read.as_ref().is_some_and(|read| read.stopped);
     if let Some(read) = &read {
-        tell_notes(context, read);
+        bulk::tell_notes(context, read);
     }
     Ok(match waiting {
         _ if stopped && interrupt::was_pressed() => Exit::Interrupted,
@@ -283,30 +280,6 @@ fn tell(context: &Context, counts: &Counts) -> anyhow::Result<()> {
         .try_for_each(|line| context.out.line(line))
 }
 
-/// Says what did not go as it should: each note once, with the entries that it is about.
-fn tell_notes(context: &Context, read: &ReadDone) {
-    if read.stopped {
-        context
-            .out
-            .warn("stopped; the rest waits for the next time");
-    }
-    let mut by_note: BTreeMap<&str, Vec<EntryId>> = BTreeMap::new();
-    for (id, note) in &read.notes {
-        by_note.entry(note).or_default().push(*id);
-    }
-    for (note, ids) in by_note {
-        let some: Vec<String> = ids.iter().take(NAMED).map(EntryId::to_string).collect();
-        let more = match ids.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let what = messages::of_count(ids.len() as u64, "entry", "entries");
-        context
-            .out
-            .warn(format!("note: {note}: {what} {}{more}", some.join(", ")));
-    }
-}
-
 /// Queues every entry, unless an earlier run of `--all` was stopped: then what it left is worked off.
 fn begin_all(context: &Context, journal: &mut Journal) -> anyhow::Result<()> {
     let left = journal.queued_count()?;
@@ -332,74 +305,6 @@ struct Read<'a> {
     reading: Reading,
     /// How the model's word on the sentiment stands to the stored one.
     verdict: Option<Verdict>,
-}
-
-/// Lets the language model read what it has not read yet, several entries at once, while the encoder goes through those
-/// that wait for it in the same worker. Stopped, it goes on there the next time. Gives what the encoder did.
-fn read_all(
-    context: &Context,
-    journal: &mut Journal,
-    instant: &Instant,
-    refresh: bool,
-) -> anyhow::Result<(CatchUp, ReadDone)> {
-    analysis::step_back();
-    let opened = language::open_as(context, Class::Bulk)?.ok_or_else(|| {
-        Failure::usage(
-            "no language model is configured; `companion config set language.model NAME`",
-        )
-    })?;
-    let (language, stop) = (opened.language(), opened.stop());
-    let ids = journal.list_ids(&Filter::default())?;
-    let mut progress = context.out.progress("reading", ids.len() as u64);
-    // Where another process is at the queue already, its entries are read when they come out of it, or the next time.
-    let alone = analysis::reading_alone(context)?;
-    let mut theirs = alone.is_some().then(|| journal.once_more()).transpose()?;
-    let analysing = AtomicBool::new(theirs.is_some());
-    let (encoded, read) = thread::scope(|scope| {
-        let encoder = scope.spawn(|| {
-            let done = theirs.as_mut().map_or(Ok(CatchUp::default()), |journal| {
-                encode(journal, instant, language.model.batcher(), stop)
-            });
-            analysing.store(false, Ordering::Relaxed);
-            done
-        });
-        let how = ReadAll {
-            together: context.config.batch.max_size,
-            refresh,
-            is_analysing: &|| analysing.load(Ordering::Relaxed),
-        };
-        let mut on_done = |done| progress.set(done);
-        let read = bulk::read_all(journal, &language, Some(instant), &ids, &how, &mut on_done);
-        if read.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        (encoder.join(), read)
-    });
-    progress.finish();
-    let encoded = encoded
-        .map_err(|_| anyhow::anyhow!("the analysis of the entries gave up"))?
-        .context("cannot analyse the entries that are waiting")?;
-    let read = read?;
-    analysis::tell(context, journal, &encoded, false)?;
-    // The next question, while the model is open: showing it then needs none.
-    if !opened.stopped() {
-        let now = context.now()?;
-        question::today(journal, Some(&language), Some(instant), &now, 0)?;
-    }
-    Ok((encoded, read))
-}
-
-/// The encoder's part, through the worker of the language model where it has one.
-fn encode(
-    journal: &mut Journal,
-    instant: &Instant,
-    worker: Option<&Batcher>,
-    stop: &AtomicBool,
-) -> assistant::Result<CatchUp> {
-    match worker {
-        Some(worker) => assistant::catch_up_with(journal, instant, worker, &mut |_, _| {}, stop),
-        None => assistant::catch_up(journal, instant, &mut |_, _| {}, stop),
-    }
 }
 
 fn show(
