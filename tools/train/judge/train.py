@@ -118,7 +118,7 @@ def main():
     optimizer = torch.optim.AdamW(inside + head, lr=args.rate, weight_decay=args.decay)
     print(f"{len(train)} clusters train, {len(held)} are held out; {sum(p.numel() for p in inside)} + {sum(p.numel() for p in head)} parameters; {spent()}", flush=True)
 
-    done, at, number = 0, 0.0, 0
+    done, at, number, pairs_read = 0, 0.0, 0, 0
     loop = time.time()
     while number < (1000 if args.minutes else args.epochs) and at < 1:
         number += 1
@@ -145,12 +145,13 @@ def main():
             optimizer.step()
             mean.update_parameters(judge)
             done += 1
+            pairs_read += len(group)
             total += float(loss.detach()) / len(groups)
             if done % 100 == 0:
                 print(f"  step {done} of about {steps}, {spent()}", flush=True)
         print(f"epoch {number}: {len(pairs)} pairs, loss {total:.3f}, rate {rate:.1e}; {spent()}", flush=True)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        now = {"authors": sorted({c.author for c in train}), "clusters": len(train), "pairs_read": len(pairs) * number, "epochs": number}
+        now = {"authors": sorted({c.author for c in train}), "clusters": len(train), "pairs_read": pairs_read, "epochs": number}
         torch.save({"trained_on": [*past, now], "state": mean.module.state_dict(), "raw": judge.state_dict(), "config": judge.config, "epoch": number}, args.out)
         if number % 2 == 0 or number == args.epochs or at >= 1:
             for name, pairs in watched.items():
