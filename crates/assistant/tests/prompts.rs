@@ -7,6 +7,7 @@ mod common;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
+use assistant::prompt::Mood;
 use assistant::{catch_up, prompt, style};
 use common::{add, analyse, at, journal, tiny};
 use jiff::{ToSpan, ZonedDateTime};
@@ -187,4 +188,14 @@ fn with_an_encoder_the_choice_stays_deterministic() {
     .unwrap();
     let choose = || prompt::choose(&journal, Some(&instant), &at(DAY), 3).unwrap();
     assert_eq!(choose(), choose());
+}
+
+#[test]
+fn the_mood_is_that_of_the_last_two_days_where_they_are_known() {
+    let (journal, _dir) = written();
+    let mood = |now| prompt::mood(&journal, &at(now)).unwrap();
+    assert_eq!(mood("2026-11-20 22:00"), Some(Mood::Low));
+    assert_eq!(mood("2026-11-21 22:00"), Some(Mood::Mixed));
+    assert_eq!(mood("2026-11-24 20:00"), Some(Mood::Low));
+    assert_eq!(mood("2026-12-24 20:00"), None, "nothing was written lately");
 }

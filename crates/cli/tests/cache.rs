@@ -274,3 +274,27 @@ fn an_audit_works_hits_out_anew_and_keeps_the_rate() {
         .assert()
         .code(2);
 }
+
+#[test]
+fn a_wish_that_was_kept_in_another_mood_is_another_request() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    let wish = ["prompt", "ask me about the neighbour's greenhouse"];
+    let write = |text: &str| sandbox.ok(&["new", text]);
+    let missed = || json(&sandbox.ok(&["cache", "stats", "--json"]))["missed"].clone();
+    write("today 8:00: I am sad and hopeless, everything went wrong and I cried all day.");
+    sandbox.ok(&wish);
+    assert_eq!(missed(), 1);
+    sandbox.ok(&wish);
+    assert_eq!(missed(), 1, "one of the questions that were kept with it");
+    // Good news enough to turn the mean.
+    for hour in [9, 10, 11] {
+        write(&format!(
+            "today {hour}:00: I am so happy and grateful, what a wonderful and joyful day with my friends!"
+        ));
+    }
+    sandbox.ok(&wish);
+    assert_eq!(missed(), 2, "the mood is another one");
+}

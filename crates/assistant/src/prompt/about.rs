@@ -9,12 +9,13 @@ use super::{Prompt, embedded_text};
 use crate::{Instant, Result};
 
 /// The `most` questions of the bank that are nearest to `wish`, the nearest first: none that was asked in the last 30 days,
-/// none for another time of day or that presupposes a mood, none that quotes. Empty where the encoder has no vectors of
-/// the bank. Without a journal nothing was asked yet.
+/// none for another time of day or that presupposes another mood than the last days had, none that quotes. Empty where the encoder has no vectors of
+/// the bank. Without a journal nothing was asked yet. `mood` is that of the last days, see [`mood`](super::mood).
 pub fn about(
     journal: Option<&Journal>,
     instant: &Instant,
     now: &ZonedDateTime,
+    mood: Option<Mood>,
     wish: &str,
     most: usize,
 ) -> Result<Vec<Prompt>> {
@@ -30,7 +31,8 @@ pub fn about(
     let mut near: Vec<(f32, usize)> = bank()
         .iter()
         .enumerate()
-        .filter(|(_, q)| !q.follows && q.mood == Mood::Any && !state.resting.contains_key(&q.id))
+        .filter(|(_, q)| !q.follows && !state.resting.contains_key(&q.id))
+        .filter(|(_, q)| q.mood == Mood::Any || mood == Some(q.mood))
         .filter(|(_, q)| q.time == Time::Any || state.is_time(q.time))
         .map(|(index, _)| (vectors.cosine(index, &wished), index))
         .collect();

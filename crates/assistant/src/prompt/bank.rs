@@ -68,6 +68,18 @@ pub enum Mood {
     Mixed,
 }
 
+impl Mood {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mood::Any => "any",
+            Mood::Low => "low",
+            Mood::Good => "good",
+            Mood::Mixed => "mixed",
+        }
+    }
+}
+
 /// When a question can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]

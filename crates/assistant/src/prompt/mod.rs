@@ -42,6 +42,11 @@ const ASKED_ONCE: f32 = -0.1;
 /// Chance decides among questions that fit about equally, so that not every good day gets the same one.
 const CHANCE: f32 = 0.25;
 
+/// The mood of the last two days' entries, where they are analysed with confidence: what a question may presuppose.
+pub fn mood(journal: &Journal, now: &ZonedDateTime) -> Result<Option<Mood>> {
+    Ok(state::mood(&state::latest(journal, now)?, now))
+}
+
 /// A question to show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prompt {

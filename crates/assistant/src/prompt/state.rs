@@ -135,7 +135,7 @@ pub(super) fn last_asked(
 }
 
 /// The entries of the last days, newest first; the last three of all where those days are empty.
-fn latest(journal: &Journal, now: &ZonedDateTime) -> Result<Vec<Read>> {
+pub(super) fn latest(journal: &Journal, now: &ZonedDateTime) -> Result<Vec<Read>> {
     let from = now
         .timestamp()
         .saturating_sub(SignedDuration::from_hours(24 * LATELY_DAYS))
@@ -180,7 +180,7 @@ fn freshness(read: &Read, now: &ZonedDateTime) -> f32 {
 }
 
 /// The mood of the last days, where entries of those days are analysed with confidence.
-fn mood(entries: &[Read], now: &ZonedDateTime) -> Option<Mood> {
+pub(super) fn mood(entries: &[Read], now: &ZonedDateTime) -> Option<Mood> {
     let recent = entries
         .iter()
         .filter(|r| age_days(r, now) <= MOOD_DAYS as f32);

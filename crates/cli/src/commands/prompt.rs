@@ -118,7 +118,7 @@ fn of_the_bank(context: &Context, args: &Args, now: &ZonedDateTime) -> anyhow::R
     if let Some(wish) = args.wish()
         && let Some(instant) = context.instant()?
     {
-        let near = prompt::about(None, &instant, now, &wish, AT_ONCE)?;
+        let near = prompt::about(None, &instant, now, None, &wish, AT_ONCE)?;
         if let Some(prompt) = near.into_iter().nth(args.another as usize) {
             return Ok(prompt);
         }
@@ -255,6 +255,7 @@ fn wished(
     if args.cache.mode() != Mode::Off && cache.options().enabled {
         cache.warm("en")?;
     }
+    let mood = prompt::mood(journal, now)?;
     let request = Request {
         task: Task::Question,
         intent: wish,
@@ -264,6 +265,7 @@ fn wished(
             prompt_version: prompt::bank_digest(),
             parameters: args.another.to_string(),
             language: "en".to_owned(),
+            mood: mood.map(|mood| mood.name().to_owned()),
             shipped: args.another == 0,
             ..Guards::default()
         },
@@ -273,7 +275,7 @@ fn wished(
         &request,
         args.cache.mode(),
         || -> anyhow::Result<Computed> {
-            found = prompt::about(Some(journal), instant, now, wish, AT_ONCE)?;
+            found = prompt::about(Some(journal), instant, now, mood, wish, AT_ONCE)?;
             if found.is_empty() {
                 found.push(prompt::choose(journal, Some(instant), now, args.another)?);
             }

@@ -138,7 +138,10 @@ impl Checker<'_> {
         // Of the hour at which it was shown, and as if nothing had been: what was just shown rests, so among those that do
         // not it would never be.
         let then = case.at.to_zoned_datetime(self.now.time_zone().clone());
-        let found = prompt::about(None, instant, &then, &case.asked, QUESTIONS)?;
+        // Of the mood, too, that the kept question presupposes: it was chosen in that one.
+        let kept = prompt::with_text(&case.answer).and_then(|kept| prompt::question(&kept.id));
+        let mood = kept.map(|question| question.mood);
+        let found = prompt::about(None, instant, &then, mood, &case.asked, QUESTIONS)?;
         if found.is_empty() {
             return Ok(None);
         }
