@@ -167,7 +167,28 @@ def cache(report):
     looks = []
     for at in figures["latencies"]["sizes"]:
         looks += [(f"look by other words, {at['entries']} entries", at["semantic_look"]), (f"hit by the same words, {at['entries']} entries", at["exact_hit"])]
+    for at in figures["search"]:
+        looks.append((f"search alone, {at['vectors']} vectors", at["times"]))
+    miss = figures.get("miss")
+    if miss:
+        looks += [("hit of the simulated use", miss["effective"]["hit"]), ("miss of it: look and reply", miss["effective"]["miss"])]
     yield from times(looks)
+    yield from simulated_use(figures["workload"], miss)
+
+
+def simulated_use(use, miss):
+    seconds = {s["cache"]: s["seconds"] for s in miss["saved"]} if miss else {}
+    rows = [
+        (c["cache"], c["hits"], *(f"{hits} of {of}" for _, of, hits in c["by_kind"]), c["false_hits"], number(seconds[c["cache"]]) if seconds else "not measured")
+        for c in use["caches"]
+    ]
+    yield f"{use['prompts']} simulated prompts of {use['users']} people in {use['days']} days."
+    if miss:
+        effective = miss["effective"]
+        yield f"Seconds are replies of {miss['model'].split('@')[0]} ({miss['prompt_tokens']} tokens read, {miss['written_tokens']} written); a prompt then takes"
+        yield f"{number(effective['mean_ms'])} ms in the mean, {number(effective['median_ms'])} in the median, and a look is {100 * miss['look_share']:.2f} % of a reply."
+    yield ""
+    yield from table(["cache", "calls saved", "daily", "continuation", "summary", "wrong", "seconds saved"], rows)
 
 
 def workflow(report):

@@ -47,8 +47,8 @@ pub use batch::{
     measure_batch,
 };
 pub use cache::{
-    CacheFigures, Latencies, PairSet, Rates, SearchFigures, SetFigures, TradeOff, WorkloadFigures,
-    WorkloadKind,
+    CacheFigures, Effective, Latencies, MissFigures, PairSet, Rates, Saved, SearchFigures,
+    SetFigures, TradeOff, WorkloadFigures, WorkloadKind,
 };
 pub use compare::{Compared, Comparison, compare};
 pub use encoder::{Cosine, EncoderFigures};

@@ -2,6 +2,7 @@
 //! serves from a cosine of 0.85 on.
 
 mod latency;
+mod miss;
 mod pairs;
 mod search;
 pub(crate) mod table;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use crate::{Options, Result};
 
 pub use latency::Latencies;
+pub use miss::{Effective, MissFigures, Saved};
 pub use pairs::PairSet;
 pub use search::SearchFigures;
 pub(crate) use workload::WorkloadRates;
@@ -41,6 +43,8 @@ pub struct CacheFigures {
     pub workload: WorkloadFigures,
     /// Times.
     pub latencies: Latencies,
+    /// What a miss costs and hits save; absent without a language model.
+    pub miss: Option<MissFigures>,
     /// The search alone.
     pub search: Vec<SearchFigures>,
     /// Bytes in memory of one kept entry beside its texts: vector, indices, row.
@@ -111,6 +115,11 @@ pub(crate) fn measure(options: &Options, on_step: &mut dyn FnMut(&str)) -> Resul
     let workload = workload::measure(&encoder)?;
     on_step("cache: times");
     let latencies = latency::measure(&encoder)?;
+    let look_ms = latencies
+        .sizes
+        .first()
+        .map_or(0.0, |s| s.semantic_look.p50_ms);
+    let miss = miss::measure(options, look_ms, &workload, on_step)?;
     on_step("cache: the search alone");
     // A million vectors take a gigabyte and half a minute.
     let sizes: &[usize] = match options.quick {
@@ -124,6 +133,7 @@ pub(crate) fn measure(options: &Options, on_step: &mut dyn FnMut(&str)) -> Resul
         curve,
         workload,
         latencies,
+        miss,
         search: search::measure(sizes, encoder.dim()),
         bytes_an_entry: 2 * encoder.dim() as u64 + 320,
     })

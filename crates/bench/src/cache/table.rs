@@ -1,7 +1,7 @@
 //! The cache's figures as text.
 
 use super::{CacheFigures, Rates, WorkloadKind};
-use crate::table::{ABSENT, head, row};
+use crate::table::{ABSENT, head, number, row};
 
 /// Adds them to `lines`.
 pub(crate) fn cache(figures: &CacheFigures, lines: &mut Vec<String>) {
@@ -106,5 +106,35 @@ fn workload(figures: &CacheFigures, lines: &mut Vec<String>) {
             100.0 * rates.false_upper
         ));
     }
-    lines.push(format!("  seconds saved: {ABSENT}; calls saved times what a miss takes on this machine (companion benchmark --inference)"));
+    miss(figures, lines);
+}
+
+/// What a reply costs, and what of it is saved.
+fn miss(figures: &CacheFigures, lines: &mut Vec<String>) {
+    let Some(miss) = &figures.miss else {
+        lines.push(format!(
+            "  seconds saved: {ABSENT}; no language model is installed"
+        ));
+        return;
+    };
+    let saved: Vec<String> = (miss.saved.iter())
+        .map(|s| format!("{} {} s", s.cache, number(s.seconds)))
+        .collect();
+    lines.push(format!(
+        "  seconds saved where {} reads {} tokens and writes {}: {}",
+        miss.model,
+        miss.prompt_tokens,
+        miss.written_tokens,
+        saved.join(", ")
+    ));
+    lines.push(format!(
+        "  a prompt takes {} ms in the mean, {} in the median; a look is {:.2} % of a reply",
+        number(miss.effective.mean_ms),
+        number(miss.effective.median_ms),
+        100.0 * miss.look_share
+    ));
+    head("Hits and misses of the simulated use", lines);
+    lines.push(row("hit", Some(&miss.effective.hit)));
+    lines.push(row("miss: look and reply", Some(&miss.effective.miss)));
+    lines.push(row("the reply alone", Some(&miss.reply)));
 }

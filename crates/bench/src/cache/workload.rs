@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use assistant::cache::{
     CacheOptions, Computed, Context, How, MemoryStore, Mode, Request, SemanticCache, Task,
@@ -99,20 +100,30 @@ pub struct WorkloadFigures {
     pub days: i64,
     /// Each kind of cache.
     pub caches: Vec<WorkloadRates>,
+    /// How long the program's cache took for each prompt.
+    #[serde(skip)]
+    pub(super) looks: Vec<Look>,
+}
+
+/// One look of the program's cache.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Whether it served.
+    pub(super) hit: bool,
+    /// Until the answer, or until it was known that there is none.
+    pub(super) ms: f64,
 }
 
 pub(super) fn measure(encoder: &Encoder) -> Result<WorkloadFigures> {
     let asked = prompts(&clusters());
-    let caches = vec![
-        exact(&asked),
-        plain(&asked, encoder),
-        ours(&asked, encoder)?,
-    ];
+    let (ours, looks) = ours(&asked, encoder)?;
+    let caches = vec![exact(&asked), plain(&asked, encoder), ours];
     Ok(WorkloadFigures {
         prompts: asked.len() as u64,
         users: USERS,
         days: DAYS,
         caches,
+        looks,
     })
 }
 
@@ -332,7 +343,7 @@ fn plain(asked: &[Asked], encoder: &Encoder) -> WorkloadRates {
 }
 
 /// The cache of the program, with its defaults: one hour, 100 entries for each person.
-fn ours(asked: &[Asked], encoder: &Encoder) -> Result<WorkloadRates> {
+fn ours(asked: &[Asked], encoder: &Encoder) -> Result<(WorkloadRates, Vec<Look>)> {
     let now = Arc::new(AtomicI64::new(FIRST));
     let mut caches = Vec::new();
     for _ in 0..USERS {
@@ -351,7 +362,7 @@ fn ours(asked: &[Asked], encoder: &Encoder) -> Result<WorkloadRates> {
         cache.warm("en")?;
         caches.push(cache);
     }
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut looks) = (Vec::new(), Vec::new());
     for a in asked {
         now.store(a.at, Ordering::Relaxed);
         let daily = a.kind == WorkloadKind::Daily;
@@ -375,11 +386,19 @@ fn ours(asked: &[Asked], encoder: &Encoder) -> Result<WorkloadRates> {
             },
         };
         let made = format!("{} {} {}", a.truth, a.user, a.entries);
-        let computed = || Ok::<_, Infallible>(Computed::from(made.as_str()));
+        let (begun, mut looked) = (Instant::now(), None);
+        let computed = || {
+            looked = Some(begun.elapsed());
+            Ok::<_, Infallible>(Computed::from(made.as_str()))
+        };
         let served = match caches[a.user].get_or_compute(&request, Mode::Use, computed) {
             Ok(served) => served,
             Err(never) => match never {},
         };
+        looks.push(Look {
+            hit: looked.is_none(),
+            ms: looked.unwrap_or_else(|| begun.elapsed()).as_secs_f64() * 1e3,
+        });
         outcomes.push(match served.how {
             How::Miss | How::Bypassed(_) => None,
             How::Shipped => {
@@ -400,7 +419,7 @@ fn ours(asked: &[Asked], encoder: &Encoder) -> Result<WorkloadRates> {
             _ => Some(served.answer == made),
         });
     }
-    Ok(rates("companion", asked, &outcomes))
+    Ok((rates("companion", asked, &outcomes), looks))
 }
 
 #[cfg(test)]

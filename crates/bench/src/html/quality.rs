@@ -48,7 +48,73 @@ pub(super) fn cache(report: &Report, html: &mut String) {
             Some(&size.exact_hit),
         ));
     }
+    if let Some(miss) = &figures.miss {
+        times.push((
+            "hit of the simulated use".to_owned(),
+            Some(&miss.effective.hit),
+        ));
+        let name = format!("miss: look, and a reply of {}", miss.model);
+        times.push((name, Some(&miss.effective.miss)));
+    }
+    for search in &figures.search {
+        let name = format!("search alone, {} vectors", search.vectors);
+        times.push((name, Some(&search.times)));
+    }
     times_table(&times, html);
+    simulated_use(figures, html);
+}
+
+/// What the thousand simulated prompts came to, and what was saved of them.
+fn simulated_use(figures: &CacheFigures, html: &mut String) {
+    let used = &figures.workload;
+    let _ = writeln!(
+        html,
+        "<h3>Simulated use</h3><p class=\"about\">{} prompts of {} people in {} days{}</p>",
+        used.prompts,
+        used.users,
+        used.days,
+        figures
+            .miss
+            .as_ref()
+            .map_or_else(String::new, |miss| escape(&format!(
+                "; a prompt takes {} ms in the mean and {} in the median, with replies of {} tokens to {} by {}",
+                number(miss.effective.mean_ms),
+                number(miss.effective.median_ms),
+                miss.written_tokens,
+                miss.prompt_tokens,
+                miss.model
+            )))
+    );
+    let rows: Vec<Vec<String>> = (used.caches.iter())
+        .map(|rates| {
+            let kinds = (rates.by_kind.iter()).map(|(_, of, hits)| format!("{hits} of {of}"));
+            let seconds = figures.miss.as_ref().and_then(|miss| {
+                let saved = miss.saved.iter().find(|s| s.cache == rates.cache)?;
+                Some(number(saved.seconds))
+            });
+            [rates.cache.to_owned(), rates.hits.to_string()]
+                .into_iter()
+                .chain(kinds)
+                .chain([
+                    rates.false_hits.to_string(),
+                    seconds.unwrap_or_else(|| ABSENT.to_owned()),
+                ])
+                .collect()
+        })
+        .collect();
+    table_of(
+        &[
+            "cache",
+            "calls saved",
+            "daily",
+            "continuation",
+            "summary",
+            "wrong",
+            "seconds saved",
+        ],
+        &rows,
+        html,
+    );
 }
 
 fn set_rows(figures: &CacheFigures) -> Vec<Vec<String>> {

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use engine::decoder::{Decoder, Work};
 use engine::encoder::Encoder;
 use serde::Serialize;
 
+use super::reply::{Run, random_tokens, write};
 use super::{Model, Spread};
-use crate::sample::Random;
 use crate::times::{Patience, WARM_UP, once};
-use crate::words::{self, LENGTHS, TOKENS_A_WORD};
+use crate::words::{self, LENGTHS};
 use crate::{Error, Options, Result, Times, system, texts};
 
 /// Tokens that a decoder writes after the first.
@@ -49,13 +48,6 @@ pub(super) fn measure(
         .collect()
 }
 
-/// What one text took.
-struct Run {
-    tokens: usize,
-    first_ms: f64,
-    between_ms: Vec<f64>,
-}
-
 fn one_length(model: &Model, words: usize, options: &Options) -> Result<LengthFigures> {
     let texts = texts::load();
     let patience = Patience {
@@ -70,7 +62,7 @@ fn one_length(model: &Model, words: usize, options: &Options) -> Result<LengthFi
                 Ok(tokenizer) => tokenizer.encode(&words::text(&texts, words, seed)),
                 Err(_) => random_tokens(decoder, words, seed),
             };
-            write(decoder, &prompt)
+            write(decoder, &prompt, WRITTEN)
         }
     };
     for seed in 0..WARM_UP {
@@ -116,53 +108,13 @@ fn embed(encoder: &Encoder, text: &str) -> Result<Run> {
     }
 }
 
-/// Reads `prompt` with an empty cache, then writes greedily.
-fn write(decoder: &Decoder, prompt: &[u32]) -> Result<Run> {
-    decoder.clear_kv();
-    let mut sequence = decoder.start(prompt)?;
-    let mut step = |tokens: &[u32]| -> Result<u32> {
-        let mut work = [Work {
-            sequence: &mut sequence,
-            tokens,
-            logits: true,
-        }];
-        let logits = decoder.forward(&mut work)?.pop().flatten();
-        let logits = logits.ok_or(Error::WrongAnswer("logits"))?;
-        let token = decoder.argmax(&logits);
-        match logits[token as usize].is_finite() {
-            true => Ok(token),
-            false => Err(Error::WrongAnswer("logits")),
-        }
-    };
-    let (first_ms, mut token) = once(|| step(prompt))?;
-    let mut between_ms = Vec::with_capacity(WRITTEN);
-    for _ in 0..WRITTEN {
-        let (ms, next) = once(|| step(&[token]))?;
-        between_ms.push(ms);
-        token = next;
-    }
-    Ok(Run {
-        tokens: prompt.len(),
-        first_ms,
-        between_ms,
-    })
-}
-
-fn random_tokens(decoder: &Decoder, words: usize, seed: usize) -> Vec<u32> {
-    let mut random = Random(seed as u64);
-    let vocabulary = decoder.config().vocab_size;
-    (0..(words as f64 * TOKENS_A_WORD).round() as usize)
-        .map(|_| random.below(vocabulary) as u32)
-        .collect()
-}
-
 /// A first answer: what makes a model that was just opened ready.
 pub(super) fn first_answer(model: &Model) -> Result<()> {
     match model {
         Model::Encoder(encoder) => embed(encoder, "a quiet evening by the river").map(drop),
         Model::Decoder(decoder) => {
             let prompt = random_tokens(decoder, 16, 1);
-            write(decoder, &prompt).map(drop)
+            write(decoder, &prompt, WRITTEN).map(drop)
         }
     }
 }

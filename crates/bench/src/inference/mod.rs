@@ -5,6 +5,7 @@ mod lengths;
 mod load;
 mod memory;
 mod point;
+pub(crate) mod reply;
 pub(crate) mod table;
 
 use engine::decoder::{Decoder, DecoderOptions};
