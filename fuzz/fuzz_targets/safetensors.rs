@@ -16,6 +16,10 @@ fn allowance(bytes: usize) -> usize {
 }
 
 fuzz_target!(|data: &[u8]| {
+    // `Source` goes by what a file begins with; the other target has these.
+    if data.starts_with(b"GGUF") {
+        return;
+    }
     let copy = data.to_vec();
     // An allocation beyond the limit ends the process, which libFuzzer reports.
     let _ = MEMORY.set_limit(MEMORY.allocated() + allowance(data.len()));
