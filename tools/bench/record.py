@@ -182,7 +182,7 @@ def simulated_use(use, miss):
         (c["cache"], c["hits"], *(f"{hits} of {of}" for _, of, hits in c["by_kind"]), c["false_hits"], number(seconds[c["cache"]]) if seconds else "not measured")
         for c in use["caches"]
     ]
-    yield f"{use['prompts']} simulated prompts of {use['users']} people in {use['days']} days."
+    yield f"{use['prompts']} simulated prompts of {use['users']} people in {use['days']} days, {use['tempted']} of them beside a kept answer that would be wrong."
     if miss:
         effective = miss["effective"]
         yield f"Seconds are replies of {miss['model'].split('@')[0]} ({miss['prompt_tokens']} tokens read, {miss['written_tokens']} written); a prompt then takes"

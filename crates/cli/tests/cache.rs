@@ -298,3 +298,49 @@ fn a_wish_that_was_kept_in_another_mood_is_another_request() {
     sandbox.ok(&wish);
     assert_eq!(missed(), 2, "the mood is another one");
 }
+
+#[test]
+fn a_correction_makes_what_was_answered_with_the_old_reading_go() {
+    let sandbox = Sandbox::new();
+    if !sandbox.with_models() {
+        return;
+    }
+    sandbox.ok(&[
+        "new",
+        "2026-11-24 20:00: So happy by the river with Ana, and glad of it.",
+    ]);
+    let sum_up = [
+        "summary",
+        "--from",
+        "2026-11-23",
+        "--to",
+        "2026-11-29",
+        "--json",
+    ];
+    let asked = [
+        "ask",
+        "what did I do by the river?",
+        "--mood",
+        "negative",
+        "--json",
+    ];
+    let first = json(&sandbox.ok(&sum_up));
+    let none = json(&sandbox.ok(&asked));
+    assert_eq!(none["found"], false, "the entry is a glad one");
+    sandbox.ok(&["fix", "1", "--sentiment", "negative"]);
+    let kept = json(&sandbox.ok(&["cache", "list", "--json"]));
+    let requests: Vec<&str> = kept
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|k| k["task"].as_str().unwrap())
+        .collect();
+    assert!(
+        !requests.contains(&"summary"),
+        "it went in the same moment: {requests:?}"
+    );
+    let second = json(&sandbox.ok(&sum_up));
+    assert_ne!(first, second);
+    let found = json(&sandbox.ok(&asked));
+    assert_eq!(found["found"], true, "the filter finds it now");
+}

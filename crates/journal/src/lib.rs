@@ -47,7 +47,7 @@ mod vault;
 mod vectors;
 
 pub use analysis::{Analysis, Correction, Evidence, Sentiment, ThemeScore, Vectors};
-pub use answers::{Answer, AnswerHit, AnswerUse, Answers, NewAnswer};
+pub use answers::{Answer, AnswerHit, AnswerUse, Answers, Lesson, NewAnswer};
 pub use entry::{Entry, EntryEdit, EntryId, MAX_TEXT_BYTES, NewEntry, Version};
 pub use error::{Error, Result};
 pub use field::FieldValue;

@@ -33,11 +33,13 @@ closed_set! {
         RefusedRoles = "cache.refused_roles", "Candidates refused for exchanged roles";
         RefusedModality = "cache.refused_modality", "Candidates refused because one is a wish and the other is not";
         RefusedQuestion = "cache.refused_question", "Candidates refused for another kind of question";
+        RefusedLanguage = "cache.refused_language", "Candidates refused for being in another language than English";
         RefusedScope = "cache.refused_scope", "Candidates refused for asking of more or less";
         RefusedWording = "cache.refused_wording", "Candidates refused for one word in place of another";
         RefusedSimilarity = "cache.refused_similarity", "Candidates that were not alike enough";
         RefusedDoubt = "cache.refused_doubt", "Candidates with too many doubts";
         RefusedJudge = "cache.refused_judge", "Candidates that the judge refused";
+        RefusedVerdict = "cache.refused_verdict", "Candidates refused because somebody said that they do not serve";
         RefusedNotJudged = "cache.refused_not_judged", "Candidates that were not among the best, which the judge reads";
         RefusedOther = "cache.refused_other", "Candidates refused for anything else";
         DiskRead = "disk.read_bytes", "Bytes that the disk was read for";

@@ -35,7 +35,7 @@ impl std::fmt::Debug for AuditCase {
 /// What an audit found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AuditReport {
-    /// Hits without a verdict before, of answers that are still kept. Those of shipped wishes are not among them: which
+    /// Hits without a verdict before, also of answers that have run out. Those of shipped wishes are not among them: which
     /// questions answer such a wish is written down.
     pub open: usize,
     /// Computed anew now.
@@ -65,10 +65,7 @@ impl SemanticCache {
             let mut state = self.state();
             state.refresh(now)?;
             let mut hits = state.store.hits(None)?;
-            hits.retain(|hit| {
-                let kept = state.place(hit.answer).map(|at| &state.entries[at].answer);
-                hit.verdict.is_none() && kept.is_some_and(|answer| !answer.pinned)
-            });
+            hits.retain(|hit| hit.verdict.is_none() && !hit.pinned);
             hits
         };
         let (mut checked, mut wrong, mut failed) = (0, 0, 0);
@@ -77,22 +74,13 @@ impl SemanticCache {
             if chance >= share {
                 continue;
             }
-            let case = {
-                let mut state = self.state();
-                let stored = state.entries.iter().find(|e| e.answer.id == hit.answer);
-                let stored = stored.map(|e| e.answer.clone());
-                let text = state.store.text(hit.answer)?;
-                match stored.zip(text) {
-                    Some((stored, answer)) => AuditCase {
-                        task: stored.task,
-                        asked: hit.request.clone(),
-                        at: hit.at,
-                        stored: stored.request,
-                        answer,
-                        key: stored.key,
-                    },
-                    None => continue, // gone since
-                }
+            let case = AuditCase {
+                task: hit.task.clone(),
+                asked: hit.request.clone(),
+                at: hit.at,
+                stored: hit.stored.clone(),
+                answer: hit.text.clone(),
+                key: hit.key.clone(),
             };
             match served(&case) {
                 Some(right) => {

@@ -132,6 +132,7 @@ impl SemanticCache {
             return Ok(None);
         };
         let sources = state.store.sources(id)?;
+        let raised = state.lessons.raised(&answer.task, &answer.request);
         let (mut text, mut served) = (None, None);
         if whole {
             text = state.store.text(id)?;
@@ -155,7 +156,7 @@ impl SemanticCache {
             made: answer.made,
             expires: answer.expires,
             hits: answer.hits,
-            raised: answer.raised,
+            raised,
             size_bytes: answer.size_bytes,
             shipped: answer.pinned,
             sources,
@@ -188,7 +189,7 @@ impl SemanticCache {
         for (at, similarity) in near {
             let entry = &state.entries[at];
             let of_task = found.entry(entry.answer.task.clone()).or_default();
-            of_task.push(self.weigh(entry, asked, similarity));
+            of_task.push(self.weigh(entry, &state.lessons, asked, similarity));
         }
         drop(state);
         for of_task in found.values_mut() {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::Served;
+
 /// What makes two requests equal.
 pub(super) type FlightKey = ([u8; 32], String);
 
@@ -15,7 +17,7 @@ pub(super) struct Flights {
 #[derive(Default)]
 struct Flight {
     /// `None`: under way. `Some(None)`: it failed, somebody else may try.
-    landed: Mutex<Option<Option<String>>>,
+    landed: Mutex<Option<Option<Served>>>,
     changed: Condvar,
 }
 
@@ -24,7 +26,7 @@ pub(super) enum Part<'a> {
     /// It computes, and tells the others.
     Leader(Leader<'a>),
     /// Another one computed this answer meanwhile; `None` where that failed.
-    Joined(Option<String>),
+    Joined(Option<Box<Served>>),
 }
 
 /// Whoever computes. Dropped without an answer (an error, a panic) it lets the next one try.
@@ -59,14 +61,14 @@ impl Flights {
                 .wait(landed)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        Part::Joined(landed.clone().flatten())
+        Part::Joined(landed.clone().flatten().map(Box::new))
     }
 }
 
 impl Leader<'_> {
     /// Gives the answer to those who wait.
-    pub(super) fn land(self, answer: &str) {
-        *lock(&self.flight.landed) = Some(Some(answer.to_owned()));
+    pub(super) fn land(self, served: &Served) {
+        *lock(&self.flight.landed) = Some(Some(served.clone()));
     }
 }
 

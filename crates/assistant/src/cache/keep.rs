@@ -136,7 +136,7 @@ fn resting(
     now: Timestamp,
     rest: SignedDuration,
 ) -> StoreResult<Vec<String>> {
-    let record = Shown::read(state)?;
+    let record = Shown::read(state, now, rest)?;
     let by_record = |a: &&String| rests(record.text(a), now, rest);
     let mut resting: Vec<String> = answers.iter().filter(by_record).cloned().collect();
     for at in places {

@@ -1,10 +1,12 @@
 //! What verdicts teach: an entry's own threshold, and whether the semantic tier keeps its bound at all.
 
-use journal::AnswerHit;
+use journal::{AnswerHit, Lesson};
 use serde::Serialize;
 
 use super::SemanticCache;
 use super::counters::{Audit, Complaints};
+use super::lessons;
+use super::same::same_words;
 use super::store::StoreResult;
 
 /// How far above the score of a false hit the entry's threshold is put, in logits of the judge.
@@ -47,9 +49,10 @@ pub struct TierState {
 }
 
 impl SemanticCache {
-    /// Says of the last hit by meaning of answer `id` whether it was right. A wrong one raises the answer's own threshold
-    /// above the score that it had, and the pair is remembered as wrong; a right one takes part of that back. `None`
-    /// where the answer served nobody yet.
+    /// Says of the last hit by meaning of answer `id` whether it was right. A wrong one raises the threshold of the request
+    /// that the answer was made for above the score that it had, and the pair is remembered as wrong; a right one takes part
+    /// of that back. Both hold for every answer that is kept for these words, now and later. `None` where the answer served
+    /// nobody yet.
     pub fn verdict(&self, id: i64, verdict: Verdict) -> StoreResult<Option<f64>> {
         let hits = self.state().store.hits(Some(id))?;
         let Some(hit) = hits.into_iter().next() else {
@@ -68,11 +71,7 @@ impl SemanticCache {
         };
         let mut state = self.state();
         state.refresh(now)?;
-        let before = state
-            .entries
-            .iter()
-            .find(|e| e.answer.id == hit.answer)
-            .map_or(0.0_f64, |e| e.answer.raised);
+        let before = state.lessons.raised(&hit.task, &hit.stored);
         // Without a judge the scores are cosines, of which half is everything.
         let unit = if self.decider.judge().is_some() {
             1.0
@@ -80,17 +79,28 @@ impl SemanticCache {
             0.05
         };
         let raised = match verdict {
-            // A hit by rule may have scored below the threshold: raised at all, the rule is off for this answer.
+            // A hit by rule may have scored below the threshold: raised at all, the rule is off for this request.
             Verdict::Wrong => before.max((hit.score - base).max(0.0) + MARGIN * unit),
             // Never below the threshold that was measured.
             Verdict::Right => (before - FORGIVEN * unit).max(0.0),
         };
-        state.store.set_raised(hit.answer, raised)?;
         let (right, told) = (verdict == Verdict::Right, by == By::Person);
-        state.store.set_verdict(hit.id, right, told)?;
-        if let Some(entry) = state.entries.iter_mut().find(|e| e.answer.id == hit.answer) {
-            entry.answer.raised = raised;
+        let (one, other) = lessons::pair(&hit.stored, &hit.request);
+        let lesson = |stored, asked, raised| Lesson {
+            task: hit.task.clone(),
+            stored,
+            asked,
+            raised,
+            at: now,
+        };
+        for lesson in [
+            lesson(same_words(&hit.stored), String::new(), raised),
+            lesson(one, other, if right { 0.0 } else { raised }),
+        ] {
+            state.store.set_lesson(&lesson)?;
+            state.lessons.learn(lesson);
         }
+        state.store.set_verdict(hit.id, right, told)?;
         let mut counts = vec![(count_of(right, told).to_owned(), 1)];
         if let Some(former) = hit.verdict {
             counts.push((count_of(former, hit.told).to_owned(), -1));

@@ -8,12 +8,16 @@ use metrics::Count;
 use super::decide::{Decision, Side};
 use super::gates::{Read, Verdict};
 use super::key::{Prepared, Request};
+use super::lessons::Lessons;
 use super::same::same_words;
 use super::shipped::shipped;
 use super::shown::{self, Shown, rests};
 use super::state::{Entry, State};
 use super::store::StoreResult;
 use super::{How, SemanticCache, Served};
+
+/// Answers that may be kept for one request and stand side by side among the nearest.
+const TOGETHER: usize = 5;
 
 /// A kept request that is compared with the one at hand. It is held by its id: while the judge reads the lock is open, and
 /// another thread may change the places.
@@ -78,27 +82,48 @@ impl SemanticCache {
             let key = state.entries[at].answer.key.as_slice();
             key == prepared.key || prepared.shipped.is_some_and(|shipped| key == shipped)
         };
-        let near = state.vectors.nearest(vector, self.options.candidates, may);
-        let weighed = near
-            .into_iter()
-            .map(|(at, similarity)| self.weigh(&state.entries[at], asked, similarity));
-        let mut compared: Vec<Compared> = weighed.collect();
+        let near = state
+            .vectors
+            .nearest(vector, self.options.candidates * TOGETHER, may);
+        let mut compared: Vec<Compared> = Vec::new();
+        for (at, similarity) in near {
+            let entry = &state.entries[at];
+            // The answers that are kept for one request stand and fall together.
+            if compared.iter().any(|c| c.request == entry.answer.request) {
+                continue;
+            }
+            compared.push(self.weigh(entry, &state.lessons, asked, similarity));
+            if compared.len() == self.options.candidates {
+                break;
+            }
+        }
         drop(state);
         self.judge(intent, &mut compared);
         compared
     }
 
     /// What the gates say of a kept request.
-    pub(super) fn weigh(&self, entry: &Entry, asked: Side<'_>, similarity: f32) -> Compared {
+    pub(super) fn weigh(
+        &self,
+        entry: &Entry,
+        lessons: &Lessons,
+        asked: Side<'_>,
+        similarity: f32,
+    ) -> Compared {
+        let (task, request) = (&entry.answer.task, &entry.answer.request);
         let stored = Side {
-            text: &entry.answer.request,
+            text: request,
             read: &entry.read,
         };
+        let mut decision = self.decider.weigh(stored, asked, similarity);
+        if decision.serves() && lessons.is_wrong(task, request, asked.text) {
+            decision.refused_by = Some("verdict");
+        }
         Compared {
             id: entry.answer.id,
-            request: entry.answer.request.clone(),
-            raised: entry.answer.raised as f32,
-            decision: self.decider.weigh(stored, asked, similarity),
+            request: request.clone(),
+            raised: lessons.raised(task, request) as f32,
+            decision,
         }
     }
 
@@ -204,7 +229,7 @@ fn try_give(
         (_, None) => None,
         (None, Some(latest)) => text_of(state, *latest)?.map(|text| (*latest, text)),
         (Some(rest), Some(_)) => {
-            let shown = Shown::read(state)?;
+            let shown = Shown::read(state, now, rest)?;
             match state.entries[places[0]].answer.pinned {
                 true => return give_shipped(state, fresh[0], &shown, now, rest),
                 false => longest_waiting(state, &fresh, &shown, now, rest)?,
@@ -310,11 +335,13 @@ fn refused_by(gate: &str) -> Count {
         "roles" => Count::RefusedRoles,
         "modality" => Count::RefusedModality,
         "question" => Count::RefusedQuestion,
+        "language" => Count::RefusedLanguage,
         "scope" => Count::RefusedScope,
         "wording" => Count::RefusedWording,
         "similarity" => Count::RefusedSimilarity,
         "doubt" => Count::RefusedDoubt,
         "judge" => Count::RefusedJudge,
+        "verdict" => Count::RefusedVerdict,
         "not judged" => Count::RefusedNotJudged,
         _ => Count::RefusedOther,
     }

@@ -34,6 +34,7 @@ pub mod judge;
 mod keep;
 mod key;
 mod learn;
+mod lessons;
 mod lookup;
 mod options;
 mod policy;
@@ -288,17 +289,19 @@ impl SemanticCache {
         if mode == Mode::Use
             && let Some(served) = self.look_up(request, &prepared, true)
         {
-            self.hit(served.how, begun);
+            self.hit(served.how, request.task, begun);
             return Ok(served);
         }
         let key = (prepared.key, prepared.words.clone());
         let leader = loop {
             match self.flights.join(&key) {
                 Part::Leader(leader) => break leader,
-                Part::Joined(Some(answer)) if mode == Mode::Use => {
-                    self.state().count("joined", 1);
-                    metrics::add(Count::HitJoined, 1);
-                    return Ok(computed(answer.into(), How::Joined));
+                Part::Joined(Some(served)) if mode == Mode::Use => {
+                    self.hit(How::Joined, request.task, begun);
+                    return Ok(Served {
+                        how: How::Joined,
+                        ..*served
+                    });
                 }
                 Part::Joined(_) => {}
             }
@@ -307,8 +310,8 @@ impl SemanticCache {
         if mode == Mode::Use
             && let Some(served) = self.look_up(request, &prepared, false)
         {
-            leader.land(&served.answer);
-            self.hit(served.how, begun);
+            leader.land(&served);
+            self.hit(served.how, request.task, begun);
             return Ok(served);
         }
         let computing = Moment::now();
@@ -322,16 +325,17 @@ impl SemanticCache {
         match fleeting {
             // Whoever waits for it tries anew.
             true => drop(leader),
-            false => leader.land(&served.answer),
+            false => leader.land(&served),
         }
         let mut state = self.state();
         state.count("missed", 1);
         metrics::add(Count::Missed, 1);
         metrics::time(Measure::CacheMiss, spent);
-        state.count(
-            "miss_us",
-            u64::try_from(spent.as_micros()).unwrap_or(u64::MAX),
-        );
+        let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
+        let task = request.task.name();
+        state.count("miss_us", micros);
+        state.count(&format!("missed.{task}"), 1);
+        state.count(&format!("miss_us.{task}"), micros);
         drop(state);
         self.flush();
         Ok(served)
@@ -362,13 +366,19 @@ impl SemanticCache {
         }
     }
 
-    fn hit(&self, how: How, begun: Moment) {
+    fn hit(&self, how: How, task: Task, begun: Moment) {
         metrics::time(Measure::CacheHit, begun.elapsed());
         metrics::add(tier(how), 1);
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut state = self.state();
+        let task = task.name();
         state.count(how.name(), 1);
-        state.count("hit_us", spent);
+        // Who joined waited for somebody else's computation: that time says nothing about a look.
+        if how != How::Joined {
+            state.count("hit_us", spent);
+        }
+        state.count(&format!("hits.{task}"), 1);
+        state.count(&format!("hit_us.{task}"), spent);
     }
 
     fn encoder_id(&self) -> &str {

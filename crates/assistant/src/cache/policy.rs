@@ -32,6 +32,16 @@ pub struct Policy {
 pub const REST: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 impl Task {
+    /// Every kind.
+    pub const ALL: [Task; 6] = [
+        Task::Question,
+        Task::Summary,
+        Task::Generate,
+        Task::Ask,
+        Task::Reflection,
+        Task::Continuation,
+    ];
+
     /// `question`, `summary`, `generate`, `ask`, `reflection`, `continuation`.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
 //! When each question of the bank was shown last: one record for kept and for shipped ones, since two wishes may find the
-//! same question.
+//! same question, and with it those that other commands asked: today's question and that of a summary.
 //!
 //! It stands among the counts, as `shown.ID`, and outlives them: `cache clear --counts` must not bring a question back.
 
@@ -17,13 +17,24 @@ const PREFIX: &str = "shown.";
 pub(super) struct Shown(HashMap<String, Timestamp>);
 
 impl Shown {
-    pub(super) fn read(state: &mut State) -> StoreResult<Shown> {
+    /// What was shown within `rest` before `now`, by this cache or by a command that asks without one.
+    pub(super) fn read(
+        state: &mut State,
+        now: Timestamp,
+        rest: SignedDuration,
+    ) -> StoreResult<Shown> {
         let counts = state.store.counts()?.into_iter();
-        let shown = counts.filter_map(|(name, at)| {
+        let by_cache = counts.filter_map(|(name, at)| {
             let id = name.strip_prefix(PREFIX)?.to_owned();
             Some((id, Timestamp::from_microsecond(at).ok()?))
         });
-        Ok(Shown(shown.collect()))
+        let mut shown: HashMap<String, Timestamp> = by_cache.collect();
+        let since = now.saturating_sub(rest).unwrap_or(Timestamp::MIN);
+        for (id, at) in state.store.asked_since(since)? {
+            let last = shown.entry(id).or_insert(at);
+            *last = at.max(*last);
+        }
+        Ok(Shown(shown))
     }
 
     /// When the question with this id was shown.

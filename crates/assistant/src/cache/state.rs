@@ -7,6 +7,7 @@ use journal::{Answer, AnswerUse};
 
 use super::CacheOptions;
 use super::gates::Read;
+use super::lessons::Lessons;
 use super::same::same_words;
 use super::store::{Store, StoreResult};
 use super::vectors::Vectors;
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) store: Box<dyn Store>,
     pub(super) entries: Vec<Entry>,
     pub(super) vectors: Vectors,
+    /// What verdicts taught.
+    pub(super) lessons: Lessons,
     /// How long and how much is kept. Both may be less than when an answer was kept.
     options: CacheOptions,
     /// Entries by key and words.
@@ -55,6 +58,7 @@ impl State {
             options,
             entries: Vec::new(),
             vectors: Vectors::default(),
+            lessons: Lessons::default(),
             by_words: HashMap::new(),
             uses: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -99,6 +103,7 @@ impl State {
     /// Reads everything anew.
     pub(super) fn reload_now(&mut self) -> StoreResult<()> {
         let answers = self.store.load()?;
+        self.lessons = Lessons::of(self.store.lessons()?);
         for (name, value) in self.store.counts()? {
             if name == "clock"
                 && let Ok(at) = Timestamp::from_microsecond(value)
@@ -280,6 +285,7 @@ impl State {
         self.uses.clear();
         if counts {
             self.counts.clear();
+            self.lessons = Lessons::default();
         }
         self.entries.clear();
         self.by_words.clear();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use journal::{Answer, AnswerHit, AnswerUse, Answers, EntryId, NewAnswer};
+use journal::{Answer, AnswerHit, AnswerUse, Answers, EntryId, Lesson, NewAnswer};
 
 /// Result of a store.
 pub type StoreResult<T> = Result<T, journal::Error>;
@@ -32,8 +32,12 @@ pub trait Store: Send {
     fn counts(&mut self) -> StoreResult<Vec<(String, i64)>>;
     /// Sets a count.
     fn set_count(&mut self, name: &str, value: i64) -> StoreResult<()>;
-    /// Moves the threshold of an answer.
-    fn set_raised(&mut self, id: i64, raised: f64) -> StoreResult<()>;
+    /// What verdicts taught.
+    fn lessons(&mut self) -> StoreResult<Vec<Lesson>>;
+    /// Keeps a lesson in place of the one about the same; one that raises nothing takes that one back.
+    fn set_lesson(&mut self, lesson: &Lesson) -> StoreResult<()>;
+    /// Questions that were shown at `since` or later without this cache, with the last time.
+    fn asked_since(&mut self, since: Timestamp) -> StoreResult<Vec<(String, Timestamp)>>;
     /// Remembers that an answer served another request.
     fn add_hit(
         &mut self,
@@ -43,7 +47,7 @@ pub trait Store: Send {
         similarity: f64,
         score: f64,
     ) -> StoreResult<()>;
-    /// Hits of one answer or of all, the latest first.
+    /// Hits of one answer or of all, the latest first, those of answers that are gone included.
     fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>>;
     /// Says of a hit whether it was right, and whether a person `told` so.
     fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()>;
@@ -113,8 +117,16 @@ impl Store for JournalStore {
         self.answers.set_count(name, value)
     }
 
-    fn set_raised(&mut self, id: i64, raised: f64) -> StoreResult<()> {
-        self.answers.set_raised(id, raised)
+    fn lessons(&mut self) -> StoreResult<Vec<Lesson>> {
+        self.answers.lessons()
+    }
+
+    fn set_lesson(&mut self, lesson: &Lesson) -> StoreResult<()> {
+        self.answers.set_lesson(lesson)
+    }
+
+    fn asked_since(&mut self, since: Timestamp) -> StoreResult<Vec<(String, Timestamp)>> {
+        self.answers.asked_since(since)
     }
 
     fn add_hit(
@@ -147,7 +159,8 @@ pub struct MemoryStore {
     last: i64,
     loaded: bool,
     answers: BTreeMap<i64, Kept>,
-    hits: Vec<AnswerHit>,
+    hits: Vec<(AnswerHit, Vec<EntryId>)>,
+    lessons: Vec<Lesson>,
     counts: BTreeMap<String, i64>,
 }
 
@@ -209,7 +222,6 @@ impl Store for MemoryStore {
         for id in ids {
             self.answers.remove(id);
         }
-        self.hits.retain(|hit| !ids.contains(&hit.answer));
         Ok(())
     }
 
@@ -217,6 +229,7 @@ impl Store for MemoryStore {
         self.answers.clear();
         self.hits.clear();
         if counts {
+            self.lessons.clear();
             let stays = |name: &str| name == "clock" || name.starts_with("shown.");
             self.counts.retain(|name, _| stays(name));
         }
@@ -250,11 +263,21 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn set_raised(&mut self, id: i64, raised: f64) -> StoreResult<()> {
-        if let Some(kept) = self.answers.get_mut(&id) {
-            kept.answer.raised = raised;
+    fn lessons(&mut self) -> StoreResult<Vec<Lesson>> {
+        Ok(self.lessons.clone())
+    }
+
+    fn set_lesson(&mut self, lesson: &Lesson) -> StoreResult<()> {
+        let about = |l: &Lesson| (l.task.clone(), l.stored.clone(), l.asked.clone());
+        self.lessons.retain(|l| about(l) != about(lesson));
+        if lesson.raised > 0.0 {
+            self.lessons.push(lesson.clone());
         }
         Ok(())
+    }
+
+    fn asked_since(&mut self, _: Timestamp) -> StoreResult<Vec<(String, Timestamp)>> {
+        Ok(Vec::new()) // nobody else has it
     }
 
     fn add_hit(
@@ -265,17 +288,27 @@ impl Store for MemoryStore {
         similarity: f64,
         score: f64,
     ) -> StoreResult<()> {
-        let id = self.hits.last().map_or(1, |hit| hit.id + 1);
-        self.hits.push(AnswerHit {
+        let Some(kept) = self.answers.get(&answer) else {
+            return Ok(());
+        };
+        let id = self.hits.last().map_or(1, |(hit, _)| hit.id + 1);
+        let hit = AnswerHit {
             id,
             answer,
+            task: kept.answer.task.clone(),
+            key: kept.answer.key.clone(),
+            stored: kept.answer.request.clone(),
+            text: kept.text.clone(),
+            pinned: kept.answer.pinned,
             request: request.to_owned(),
             at,
             similarity,
             score,
             verdict: None,
             told: false,
-        });
+        };
+        let sources = kept.sources.iter().map(|(entry, _)| *entry).collect();
+        self.hits.push((hit, sources));
         if self.hits.len() > 500 {
             self.hits.remove(0);
         }
@@ -284,11 +317,12 @@ impl Store for MemoryStore {
 
     fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>> {
         let wanted = |hit: &&AnswerHit| answer.is_none_or(|id| id == hit.answer);
-        Ok(self.hits.iter().rev().filter(wanted).cloned().collect())
+        let hits = self.hits.iter().rev().map(|(hit, _)| hit);
+        Ok(hits.filter(wanted).cloned().collect())
     }
 
     fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()> {
-        if let Some(found) = self.hits.iter_mut().find(|h| h.id == hit) {
+        if let Some(found) = self.hits.iter_mut().map(|(h, _)| h).find(|h| h.id == hit) {
             (found.verdict, found.told) = (Some(right), told);
         }
         Ok(())
@@ -303,6 +337,7 @@ impl Store for MemoryStore {
             .map(|(id, _)| *id)
             .collect();
         self.remove(&gone)?;
+        self.hits.retain(|(_, sources)| !sources.contains(&entry));
         self.loaded = false;
         Ok(())
     }

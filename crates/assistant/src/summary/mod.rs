@@ -140,13 +140,13 @@ pub fn closing_question(
     }
 }
 
-/// The entries that a look back at `span` reads, those of the span before included, with their versions; and how many of
-/// them are analysed. As long as these stay, the summary stays.
+/// The entries that a look back at `span` reads, those of the span before included, with their versions; and a digest of how
+/// they are read, by a model or by a person's correction. As long as these stay, the summary stays.
 pub fn sources(
     journal: &Journal,
     span: Span,
     now: &ZonedDateTime,
-) -> Result<(Vec<(EntryId, u32)>, usize)> {
+) -> Result<(Vec<(EntryId, u32)>, u64)> {
     let mut read = load(journal, &span, &Filter::default(), now.time_zone())?;
     read.extend(load(
         journal,
@@ -154,9 +154,10 @@ pub fn sources(
         &Filter::default(),
         now.time_zone(),
     )?);
-    let analysed = read.iter().filter(|r| r.analysis.is_some()).count();
+    let readings: Vec<_> = read.iter().map(|r| &r.analysis).collect();
+    let digest = stats::fnv(&serde_json::to_vec(&readings).unwrap_or_default());
     let versions = read.iter().map(|r| (r.entry.id, r.entry.version));
-    Ok((versions.collect(), analysed))
+    Ok((versions.collect(), digest))
 }
 
 /// [`summary`] without its closing question.

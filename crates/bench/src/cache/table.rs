@@ -79,8 +79,8 @@ fn workload(figures: &CacheFigures, lines: &mut Vec<String>) {
     let use_of = &figures.workload;
     lines.push(String::new());
     lines.push(format!(
-        "  {} prompts of {} people in {} days: hits, by kind, false hits (95 % bounds)",
-        use_of.prompts, use_of.users, use_of.days
+        "  {} prompts of {} people in {} days, {} of them beside an answer that would be wrong: hits, by kind, false hits (95 % bounds)",
+        use_of.prompts, use_of.users, use_of.days, use_of.tempted
     ));
     for rates in &use_of.caches {
         let kinds: Vec<String> = rates

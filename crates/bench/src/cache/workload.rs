@@ -1,11 +1,13 @@
 //! A simulated use: 1,000 prompts of 12 people in 30 days, with the truth about each known.
 //!
-//! The model of use. Each person opens the journal on seven days of eight, once, at an hour of their own. They begin with a
+//! The model of use. Each person opens the journal on four days of five, once, at an hour of their own. They begin with a
 //! wish for a question (daily); two in three have one wording and keep to it, and one in two asks once more for another
 //! question. Four in ten then ask for help with what they are writing (continuation: to go on, how to, to reflect), look at
 //! the answer, and ask again within minutes, once or twice, by the same words or others: after closing the window, on the
 //! phone, because the answer was too long. On Sundays, and on one day in four, they want a look back (summary), and want it
-//! again the same way. Then they write an entry, and everything that was answered before it is about another journal.
+//! again the same way. One such series in four ends with a request that only looks like it, of the look-alikes that its
+//! author wrote, while the kept answer stands under the same guards: what serves it is a false hit. Then they write an
+//! entry, and everything that was answered before it is about another journal.
 //!
 //! Wordings of continuations and summaries are those of the held-out author; wishes are written here. An answer is right
 //! if it was made for the same wish or cluster, the same person, and the journal as it is now.
@@ -96,8 +98,11 @@ pub struct WorkloadFigures {
     pub prompts: u64,
     /// People.
     pub users: usize,
-    /// Days.
+    /// Days from the first prompt to the last.
     pub days: i64,
+    /// Prompts for which an answer to another intent is kept under the same guards, so that a false hit is possible: every
+    /// daily one, as all shipped wishes are at hand, and the look-alikes.
+    pub tempted: u64,
     /// Each kind of cache.
     pub caches: Vec<WorkloadRates>,
     /// How long the program's cache took for each prompt.
@@ -121,7 +126,10 @@ pub(super) fn measure(encoder: &Encoder) -> Result<WorkloadFigures> {
     Ok(WorkloadFigures {
         prompts: asked.len() as u64,
         users: USERS,
-        days: DAYS,
+        days: asked
+            .last()
+            .map_or(0, |last| (last.at - FIRST) / 86_400 + 1),
+        tempted: tempted(&asked),
         caches,
         looks,
     })
@@ -146,7 +154,7 @@ fn prompts(clusters: &[Cluster]) -> Vec<Asked> {
     let mut entries = [0_usize; USERS];
     for day in 0..DAYS {
         for (user, entries) in entries.iter_mut().enumerate() {
-            if random.below(8) == 0 {
+            if random.below(5) == 0 {
                 continue;
             }
             let mut at =
@@ -197,6 +205,12 @@ fn prompts(clusters: &[Cluster]) -> Vec<Asked> {
                     };
                     push(*at, kind, &cluster.same[next], &cluster.id);
                 }
+                if random.below(4) == 0 {
+                    *at += 60 + random.below(300) as i64;
+                    let which = random.below(cluster.different.len());
+                    let truth = format!("{} but {which}", cluster.id);
+                    push(*at, kind, &cluster.different[which].text, &truth);
+                }
             };
             let choice = (day as usize * 7 + user * 13) % continuations.len();
             if (day as usize + user * 3) % 10 < 4 {
@@ -219,6 +233,18 @@ fn prompts(clusters: &[Cluster]) -> Vec<Asked> {
     all.sort_by_key(|a| a.at);
     all.truncate(PROMPTS);
     all
+}
+
+/// How many prompts find something else under their guards.
+fn tempted(asked: &[Asked]) -> u64 {
+    let mut kept: Vec<Kept> = Vec::new();
+    let mut count = 0;
+    for a in asked {
+        let beside = |k: &Kept| k.may_serve(a) && k.truth != a.truth;
+        count += u64::from(a.kind == WorkloadKind::Daily || kept.iter().any(beside));
+        kept.push(Kept::of(a));
+    }
+    count
 }
 
 fn rates(cache: &'static str, asked: &[Asked], outcomes: &[Option<bool>]) -> WorkloadRates {
@@ -443,6 +469,11 @@ mod tests {
                 "{kind:?}"
             );
         }
+        let alike = all.iter().filter(|a| a.truth.contains(" but ")).count();
+        assert!(alike >= 40, "{alike} look-alikes");
+        let daily = all.iter().filter(|a| a.kind == WorkloadKind::Daily).count();
+        assert!(tempted(&all) as usize >= daily + alike);
+        assert!(all.last().unwrap().at - FIRST > 29 * 86_400);
         for (id, _) in WISHES {
             assert!(common_prompts().iter().any(|c| c.id == *id));
         }

@@ -69,10 +69,11 @@ fn simulated_use(figures: &CacheFigures, html: &mut String) {
     let used = &figures.workload;
     let _ = writeln!(
         html,
-        "<h3>Simulated use</h3><p class=\"about\">{} prompts of {} people in {} days{}</p>",
+        "<h3>Simulated use</h3><p class=\"about\">{} prompts of {} people in {} days, {} of them beside an answer that would be wrong{}</p>",
         used.prompts,
         used.users,
         used.days,
+        used.tempted,
         figures
             .miss
             .as_ref()

@@ -99,7 +99,7 @@ fn written(
         return language::open(context).map(|_| (None, false));
     };
     let cache = cache::open(context, journal, instant.map(Instant::encoder))?;
-    let (sources, _) = summary::sources(journal, span, now)?;
+    let (sources, readings) = summary::sources(journal, span, now)?;
     let intent = format!("write about {} to {}", span.from, span.to);
     let request = Request {
         task: Task::Summary,
@@ -108,7 +108,10 @@ fn written(
             user: journal.uid().to_owned(),
             model: format!("{} {maker}", instant.map_or("none", Instant::model)),
             prompt_version: env!("CARGO_PKG_VERSION").to_owned(),
-            parameters: format!("{span:?} {}", now.time_zone().iana_name().unwrap_or("")),
+            parameters: format!(
+                "{span:?} {readings:016x} {}",
+                now.time_zone().iana_name().unwrap_or("")
+            ),
             language: "en".to_owned(),
             sources,
             ..Guards::default()
@@ -174,7 +177,7 @@ fn kept_or_new(
 ) -> anyhow::Result<Summary> {
     let encoder = instant.map(Instant::encoder);
     let cache = cache::open(context, journal, encoder)?;
-    let (sources, analysed) = summary::sources(journal, span, now)?;
+    let (sources, readings) = summary::sources(journal, span, now)?;
     let intent = format!("look back at {} to {}", span.from, span.to);
     let request = Request {
         task: Task::Summary,
@@ -184,7 +187,7 @@ fn kept_or_new(
             model: instant.map_or("none", Instant::model).to_owned(),
             prompt_version: env!("CARGO_PKG_VERSION").to_owned(),
             parameters: format!(
-                "{span:?}, {analysed} analysed, {}",
+                "{span:?} {readings:016x} {}",
                 now.time_zone().iana_name().unwrap_or("")
             ),
             language: "en".to_owned(),

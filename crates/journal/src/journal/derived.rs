@@ -5,12 +5,16 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::{Journal, corrections};
+use crate::answers;
 use crate::row::{COLUMNS, Reader};
 use crate::vectors::{norm, pack, pack_sentences, unpack, unpack_sentences};
 use crate::{Analysis, Entry, EntryId, Error, Filter, Result, Vectors, store};
 
 const ANALYSIS: &str = "a.sentiment, a.confidence, a.valence, a.mixed, a.unsure, a.themes, a.evidence, a.tier, \
     m.name, a.truncated, EXISTS (SELECT 1 FROM corrections AS c WHERE c.entry_id = a.entry_id)";
+
+/// The key of `meta` under which changes of analyses are counted.
+pub(super) const READINGS: &str = "readings";
 
 impl Journal {
     /// At most `limit` entries whose analysis is missing or out of date: those that failed least often, then the
@@ -51,6 +55,9 @@ impl Journal {
                     save_one(tx, *id, *version, analysis, vectors.as_ref(), now)?;
                     stored += 1;
                 }
+            }
+            if stored > 0 {
+                note_change(tx)?;
             }
             Ok(stored)
         })
@@ -148,6 +155,8 @@ fn save_one(
     now: i64,
 ) -> Result<()> {
     store::forget_analysis(tx, id)?;
+    // What was answered from the entry was answered with the reading that it had.
+    answers::forget_made_from(tx, id)?;
     let corrected = corrections::over(tx, id, made)?;
     let made = corrected.as_ref().unwrap_or(made);
     let mut insert = tx.prepare_cached(
@@ -216,7 +225,19 @@ pub(super) fn put(tx: &Connection, id: EntryId, holds: &Analysis) -> Result<()> 
     ])?;
     tx.prepare_cached("DELETE FROM themes WHERE entry_id = ?")?
         .execute([id.0])?;
-    save_themes(tx, id, holds)
+    save_themes(tx, id, holds)?;
+    answers::forget_made_from(tx, id)?;
+    note_change(tx)
+}
+
+/// Counts a change of what is known of the entries; part of the transaction that makes it.
+fn note_change(tx: &Connection) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO meta (key, value) VALUES (?1, '1') \
+         ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1",
+    )?
+    .execute([READINGS])?;
+    Ok(())
 }
 
 fn save_vectors(tx: &Connection, id: EntryId, vectors: &Vectors) -> Result<()> {

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params_from_iter};
 use serde::Serialize;
 
 use super::Journal;
+use super::derived::READINGS;
 use crate::row::{COLUMNS, Reader};
 use crate::{Entry, EntryId, Filter, Result, migrations, store};
 
@@ -91,21 +92,25 @@ impl Journal {
         Ok(count.unsigned_abs())
     }
 
-    /// A name for the state that the entries are in: after any was added, changed, removed or brought back it is another
-    /// one. Costs no look at a text.
+    /// A name for the state that the entries are in: after any was added, changed, removed or brought back, or is read in
+    /// another way (by a model, or by a person's correction), it is another one. Costs no look at a text.
     pub fn entries_state(&self) -> Result<String> {
         let sql = "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entries'), \
              (SELECT count(*) FROM entries WHERE deleted IS NULL), \
              (SELECT count(*) FROM versions), \
              (SELECT count(*) FROM entries WHERE deleted IS NOT NULL), \
-             (SELECT coalesce(sum(deleted % 1000000000), 0) FROM entries WHERE deleted IS NOT NULL)";
+             (SELECT coalesce(sum(deleted % 1000000000), 0) FROM entries WHERE deleted IS NOT NULL), \
+             (SELECT coalesce(sum(CAST(value AS INTEGER)), 0) FROM meta WHERE key = ?)";
         let mut select = self.db.prepare_cached(sql)?;
-        Ok(select.query_row([], |row| {
+        Ok(select.query_row([READINGS], |row| {
             let count = |at: usize| row.get::<_, i64>(at);
             let (added, live, versions) = (count(0)?, count(1)?, count(2)?);
             // Bringing one back while another is removed leaves every count as it was, but for when.
             let (removed, when) = (count(3)?, count(4)?);
-            Ok(format!("{added}.{live}.{versions}.{removed}.{when}"))
+            let readings = count(5)?;
+            Ok(format!(
+                "{added}.{live}.{versions}.{removed}.{when}.{readings}"
+            ))
         })?)
     }
 

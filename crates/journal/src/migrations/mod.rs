@@ -14,6 +14,7 @@ pub(crate) const STEPS: &[Step] = &[
     include_str!("0003_language.sql"),
     include_str!("0004_answers.sql"),
     include_str!("0005_measures.sql"),
+    include_str!("0006_lessons.sql"),
 ];
 
 /// The schema that the database has.

@@ -194,6 +194,9 @@ pub(super) fn names_relative_date(text: &Text) -> bool {
         "now",
         "recently",
         "lately",
+        "currently",
+        "nowadays",
+        "moment",
         "ago",
     ];
     text.has_any(&named)
@@ -459,6 +462,9 @@ mod tests {
             "sum up my week",
             "how was last month",
             "on Monday",
+            "what worries me these days",
+            "what is on my mind at the moment",
+            "how am I currently doing",
         ] {
             assert!(names_relative_date(&Text::read(text)), "{text}");
         }

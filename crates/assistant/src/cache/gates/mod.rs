@@ -6,6 +6,7 @@
 //! ([`super::judge`]), or is refused where there is none. Nothing here sees a model, a clock or a journal.
 
 mod dates;
+mod language;
 mod lexicon;
 mod modality;
 mod negation;
@@ -42,6 +43,11 @@ pub struct Gate {
 
 /// All gates, in the order in which they are asked.
 pub const GATES: &[Gate] = &[
+    Gate {
+        name: "language",
+        about: "texts that the other gates cannot read",
+        look: language::look,
+    },
     Gate {
         name: "negation",
         about: "what is denied, and opposites",
@@ -207,6 +213,7 @@ mod tests {
             ),
             ("summarise my week", "ask me about my week", "question"),
             ("summarise everything", "summarise only work", "scope"),
+            ("ich kann schlafen", "ich kann nicht schlafen", "language"),
         ] {
             assert_eq!(first(a, b), gate, "{a} | {b}");
             assert_eq!(first(b, a), gate, "{b} | {a}");

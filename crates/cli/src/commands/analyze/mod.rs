@@ -13,6 +13,7 @@ use journal::{Analysis, Entry, EntryId, Journal, ThemeScore};
 use serde::Serialize;
 
 use crate::analysis;
+use crate::commands::cache::audit;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
@@ -219,6 +220,9 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         return show(context, &mut journal, &instant, &named, args.refresh);
     }
     let waiting = journal.queued_count()?;
+    if waiting == 0 && !done.cancelled {
+        audit::in_idle_time(context, &journal, &instant)?;
+    }
     let counts = Counts {
         analysed: queued.saturating_sub(waiting),
         waiting,

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::stats::judged;
 use crate::analysis;
+use crate::cache;
 use crate::commands::ask::Asked;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -46,41 +47,17 @@ pub(super) fn run(
         return Err(Failure::usage(format!("--share is {share}; it lies between 0 and 1")).into());
     }
     let instant = analysis::catch_up_soon(context, journal)?;
-    let checker = Checker {
-        context,
-        journal,
-        cache,
-        instant: instant.as_ref(),
-        now: context.now()?,
-        only_people: Cell::new(0),
-    };
-    // The same for a journal always: a hit is chosen once, however often the audit runs.
-    let seed = journal.uid().bytes().fold(17, |seed: u64, byte| {
-        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
-    let mut first_error = None;
-    let mut report = cache.audit(share, seed, |case| match checker.served(case) {
-        Ok(verdict) => verdict,
-        Err(error) => {
-            first_error.get_or_insert(error);
-            None
-        }
-    })?;
-    let only_people_can_judge = checker.only_people.get();
-    report.failed -= only_people_can_judge;
-    let tier = cache.tier();
+    let found = audit(context, journal, cache, instant.as_ref(), share)?;
     let out = &context.out;
-    if let Some(error) = first_error {
-        out.warn(format!("some could not be worked out anew: {error:#}"));
-    }
     if out.is_json() {
-        out.json(&Report {
-            report,
-            only_people_can_judge,
-            tier,
-        })?;
+        out.json(&found)?;
         return Ok(Exit::Success);
     }
+    let Report {
+        report,
+        only_people_can_judge,
+        tier,
+    } = found;
     let row = |name: &str, value: String| Line::new().dim(format!("{name:<24}")).plain(value);
     out.line(row("hits not judged before", report.open.to_string()))?;
     out.line(row(
@@ -104,6 +81,66 @@ pub(super) fn run(
         out.line(row(name, value))?;
     }
     Ok(Exit::Success)
+}
+
+/// The audit at the end of work that nobody waits for: it says something only where the semantic tier is off by it.
+pub(crate) fn in_idle_time(
+    context: &Context,
+    journal: &Journal,
+    instant: &Instant,
+) -> anyhow::Result<()> {
+    let share = context.config.cache.audit_share;
+    if journal.is_read_only() || !context.config.cache.enabled || share <= 0.0 {
+        return Ok(());
+    }
+    let cache = cache::open(context, journal, Some(instant.encoder()))?;
+    let was_on = cache.tier().on;
+    let tier = audit(context, journal, &cache, Some(instant), share)?.tier;
+    if was_on && !tier.on {
+        let said = format!("the semantic tier is off: {}", tier.because);
+        context.out.warn(said);
+    }
+    Ok(())
+}
+
+fn audit(
+    context: &Context,
+    journal: &Journal,
+    cache: &SemanticCache,
+    instant: Option<&Instant>,
+    share: f64,
+) -> anyhow::Result<Report> {
+    let checker = Checker {
+        context,
+        journal,
+        cache,
+        instant,
+        now: context.now()?,
+        only_people: Cell::new(0),
+    };
+    // The same for a journal always: a hit is chosen once, however often the audit runs.
+    let seed = journal.uid().bytes().fold(17, |seed: u64, byte| {
+        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    let mut first_error = None;
+    let mut report = cache.audit(share, seed, |case| match checker.served(case) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            first_error.get_or_insert(error);
+            None
+        }
+    })?;
+    let only_people_can_judge = checker.only_people.get();
+    report.failed -= only_people_can_judge;
+    if let Some(error) = first_error {
+        let said = format!("some could not be worked out anew: {error:#}");
+        context.out.warn(said);
+    }
+    Ok(Report {
+        report,
+        only_people_can_judge,
+        tier: cache.tier(),
+    })
 }
 
 /// Works a request out again.

@@ -1,6 +1,6 @@
 //! `companion cache`: what is kept, why it serves or does not, and what the user thinks of it.
 
-mod audit;
+pub(crate) mod audit;
 mod check;
 mod explain;
 mod list;
@@ -58,7 +58,7 @@ enum Action {
     },
     /// Work out some of the hits after all, and keep the rate of wrong ones
     #[command(
-        after_help = "For idle time, from cron say: a share of the hits that nobody judged (cache.audit_share) is worked out anew, and the \
+        after_help = "For idle time; `companion analyze` does it at its end. A share of the hits that nobody judged (cache.audit_share) is worked out anew, and the \
         rate of wrong ones is kept with its interval. Where it is above cache.max_false_hits with 95 % certainty, the semantic tier \
         switches itself off. Summaries and replies of `generate` are judged by people only (cache wrong, cache right)."
     )]
@@ -126,8 +126,8 @@ fn verdict(
     id: i64,
     verdict: Verdict,
 ) -> anyhow::Result<()> {
-    cache.kept(id, false)?.ok_or_else(|| missing(id))?;
     let Some(raised) = cache.verdict(id, verdict)? else {
+        cache.kept(id, false)?.ok_or_else(|| missing(id))?;
         return Err(Failure::not_found(format!(
             "answer {id} served no other request yet; `companion cache clear {id}` forgets it"
         ))
@@ -140,7 +140,7 @@ fn verdict(
         return context.out.json(&said);
     }
     context.out.note(format!(
-        "answer {id} needs {raised:.2} more than others now"
+        "what answer {id} was made for needs {raised:.2} more than other requests now"
     ));
     if !tier.on {
         context

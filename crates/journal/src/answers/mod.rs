@@ -4,6 +4,9 @@
 //! dies in the transaction that edits or removes one of its sources, and is not kept where that happened while it was
 //! being worked out.
 
+mod hits;
+mod lessons;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -12,12 +15,8 @@ use crate::home::HomeLock;
 use crate::row::timestamp;
 use crate::{EntryId, Error, Journal, Result};
 
-/// Verdicts that are waited for; older ones make room.
-const KEPT_HITS: u32 = 500;
-/// Bits of a stored verdict. Programs that did not ask who judged stored the first alone.
-const RIGHT: i64 = 1;
-/// See `RIGHT`.
-const TOLD: i64 = 2;
+pub use hits::AnswerHit;
+pub use lessons::Lesson;
 
 /// An answer to keep.
 #[derive(Debug, Clone)]
@@ -65,7 +64,6 @@ impl NewAnswer<'_> {
             used: self.used,
             shown: self.shown,
             hits: 0,
-            raised: 0.0,
             size_bytes: self.size_bytes,
             pinned: self.pinned,
         }
@@ -97,8 +95,6 @@ pub struct Answer {
     pub shown: Option<Timestamp>,
     /// How often it served another request.
     pub hits: u64,
-    /// What verdicts moved its threshold by.
-    pub raised: f64,
     /// See [`NewAnswer`].
     pub size_bytes: u64,
     /// See [`NewAnswer`].
@@ -109,36 +105,6 @@ impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer")
             .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A request that was served by the answer to another one.
-#[derive(Clone, PartialEq)]
-pub struct AnswerHit {
-    /// Its id.
-    pub id: i64,
-    /// The answer that served.
-    pub answer: i64,
-    /// What was asked.
-    pub request: String,
-    /// When.
-    pub at: Timestamp,
-    /// Similarity of the two requests.
-    pub similarity: f64,
-    /// The score that decided.
-    pub score: f64,
-    /// Whether it was right, where that was judged.
-    pub verdict: Option<bool>,
-    /// Whether a person judged it, unasked.
-    pub told: bool,
-}
-
-impl std::fmt::Debug for AnswerHit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AnswerHit")
-            .field("id", &self.id)
-            .field("answer", &self.answer)
             .finish_non_exhaustive()
     }
 }
@@ -172,7 +138,8 @@ impl std::fmt::Debug for Answers {
     }
 }
 
-const COLUMNS: &str = "id, task, key, request, vector, scale, made, expires, used, shown, hits, raised, bytes, pinned";
+const COLUMNS: &str =
+    "id, task, key, request, vector, scale, made, expires, used, shown, hits, bytes, pinned";
 
 impl Journal {
     /// The answers kept in this journal. Fails where the journal can only be read.
@@ -255,12 +222,14 @@ impl Answers {
         db::write(&mut self.db, |tx| remove(tx, ids))
     }
 
-    /// Lets go of every answer, with what was counted where `counts` says so: all but the clock, and when each question was
-    /// shown (`shown.…`), which are no statistics.
+    /// Lets go of every answer, with what was counted and learnt where `counts` says so: all but the clock, and when each
+    /// question was shown (`shown.…`), which are no statistics.
     pub fn clear(&mut self, counts: bool) -> Result<()> {
         db::write(&mut self.db, |tx| {
             tx.execute("DELETE FROM answers", [])?;
+            tx.execute("DELETE FROM answer_hits", [])?;
             if counts {
+                tx.execute("DELETE FROM answer_lessons", [])?;
                 tx.execute(
                     "DELETE FROM answer_counts WHERE name <> 'clock' AND name NOT LIKE 'shown.%'",
                     [],
@@ -292,6 +261,16 @@ impl Answers {
         })
     }
 
+    /// Questions that the program showed at `since` or later, by whichever command, with the last time.
+    pub fn asked_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
+        let sql = "SELECT prompt_id, max(shown) FROM prompts WHERE shown >= ? GROUP BY prompt_id";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map([since.as_microsecond()], |row| {
+            Ok((row.get(0)?, timestamp(row.get(1)?)))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Everything that is counted.
     pub fn counts(&self) -> Result<Vec<(String, i64)>> {
         let mut select = self
@@ -312,82 +291,17 @@ impl Answers {
             Ok(())
         })
     }
-
-    /// Moves the threshold of an answer.
-    pub fn set_raised(&mut self, id: i64, raised: f64) -> Result<()> {
-        db::write(&mut self.db, |tx| {
-            tx.execute(
-                "UPDATE answers SET raised = ? WHERE id = ?",
-                params![raised, id],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Remembers that an answer served another request; the oldest beyond 500 are forgotten.
-    pub fn add_hit(
-        &mut self,
-        answer: i64,
-        request: &str,
-        at: Timestamp,
-        similarity: f64,
-        score: f64,
-    ) -> Result<()> {
-        db::write(&mut self.db, |tx| {
-            // The answer may have gone in the meantime: then there is nothing to judge.
-            tx.execute(
-                "INSERT INTO answer_hits (answer_id, request, at, similarity, score) \
-                 SELECT id, ?2, ?3, ?4, ?5 FROM answers WHERE id = ?1",
-                params![answer, request, at.as_microsecond(), similarity, score],
-            )?;
-            tx.execute(
-                "DELETE FROM answer_hits WHERE id <= (SELECT max(id) FROM answer_hits) - ?",
-                [KEPT_HITS],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// The hits of one answer, or of all, the latest first.
-    pub fn hits(&self, answer: Option<i64>) -> Result<Vec<AnswerHit>> {
-        let mut select = self.db.prepare_cached(
-            "SELECT id, answer_id, request, at, similarity, score, verdict FROM answer_hits \
-             WHERE ?1 IS NULL OR answer_id = ?1 ORDER BY id DESC",
-        )?;
-        let rows = select.query_map([answer], |row| {
-            let verdict: Option<i64> = row.get(6)?;
-            Ok(AnswerHit {
-                id: row.get(0)?,
-                answer: row.get(1)?,
-                request: row.get(2)?,
-                at: timestamp(row.get(3)?),
-                similarity: row.get(4)?,
-                score: row.get(5)?,
-                verdict: verdict.map(|bits| bits & RIGHT != 0),
-                told: verdict.is_some_and(|bits| bits & TOLD != 0),
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Says of a hit whether it was right, and whether a person `told` so.
-    pub fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> Result<()> {
-        let verdict = (i64::from(right) * RIGHT) | (i64::from(told) * TOLD);
-        db::write(&mut self.db, |tx| {
-            tx.execute(
-                "UPDATE answer_hits SET verdict = ? WHERE id = ?",
-                params![verdict, hit],
-            )?;
-            Ok(())
-        })
-    }
 }
 
-/// Takes away every answer that was made from the entry: part of the transaction that changes it.
+/// Takes away every answer that was made from the entry, and what it is remembered by: part of the transaction that changes
+/// it.
 pub(crate) fn forget_made_from(db: &Connection, id: EntryId) -> Result<()> {
-    let sql =
-        "DELETE FROM answers WHERE id IN (SELECT answer_id FROM answer_sources WHERE entry_id = ?)";
-    db.prepare_cached(sql)?.execute([id.0])?;
+    for sql in [
+        "DELETE FROM answers WHERE id IN (SELECT answer_id FROM answer_sources WHERE entry_id = ?)",
+        "DELETE FROM answer_hits WHERE id IN (SELECT hit_id FROM answer_hit_sources WHERE entry_id = ?)",
+    ] {
+        db.prepare_cached(sql)?.execute([id.0])?;
+    }
     Ok(())
 }
 
@@ -402,7 +316,7 @@ fn insert(db: &Connection, new: &NewAnswer<'_>) -> Result<Option<i64>> {
     }
     let mut insert = db.prepare_cached(
         "INSERT INTO answers (task, key, request, answer, vector, scale, made, expires, used, shown, hits, \
-         raised, bytes, pinned) VALUES (?,?,?,?,?,?,?,?,?,?,0,0,?,?)",
+         raised, bytes, pinned) VALUES (?,?,?,?,?,?,?,?,?,?,0,0,?,?)", // `raised` is in the lessons since schema 6
     )?;
     let vector: Vec<u8> = new.vector.iter().map(|x| *x as u8).collect();
     let id = insert.insert(params![
@@ -449,8 +363,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Answer> {
         used: row.get(8)?,
         shown: row.get::<_, Option<i64>>(9)?.map(timestamp),
         hits: row.get::<_, i64>(10)?.unsigned_abs(),
-        raised: row.get(11)?,
-        size_bytes: row.get::<_, i64>(12)?.unsigned_abs(),
-        pinned: row.get(13)?,
+        size_bytes: row.get::<_, i64>(11)?.unsigned_abs(),
+        pinned: row.get(12)?,
     })
 }
