@@ -30,6 +30,7 @@ mod measure;
 pub mod model;
 pub mod pool;
 pub mod quant;
+mod read;
 pub mod score;
 pub mod speed;
 pub mod store;

@@ -6,15 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{minilm, qwen2};
 use crate::{Error, Result};
+use crate::read::{MAX_MANIFEST_BYTES, read_text};
 
 /// What the origin of a quantized model begins with; the id of the original follows.
 pub(crate) const QUANTIZED_FROM: &str = "quantized from ";
 
 /// The origin of a model of random numbers.
 pub(crate) const SYNTHETIC: &str = "synthetic weights: speed only";
-
-/// A manifest longer than this is not one.
-const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// What is known of an installed model; `model.json` in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,18 +80,9 @@ pub struct FileInfo {
 impl ModelInfo {
     /// Reads a manifest and checks what later code relies on.
     pub fn read(path: &Path) -> Result<ModelInfo> {
-        let length = std::fs::metadata(path)
-            .map_err(|e| Error::io("read", path, e))?
-            .len();
-        if length > MAX_MANIFEST_BYTES {
-            return Err(Error::manifest(
-                path,
-                format!("{length} bytes are too many for a manifest"),
-            ));
-        }
-        let text = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let text = read_text(path, MAX_MANIFEST_BYTES)?;
         let info: ModelInfo =
-            serde_json::from_slice(&text).map_err(|e| Error::manifest(path, e.to_string()))?;
+            serde_json::from_str(&text).map_err(|e| Error::manifest(path, e.to_string()))?;
         info.config
             .check()
             .map_err(|reason| Error::manifest(path, reason))?;
