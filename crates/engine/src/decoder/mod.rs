@@ -200,7 +200,7 @@ impl Decoder {
 
     /// The kernels in use, as logs and benchmark tables name them.
     pub fn kernel_name(&self) -> &'static str {
-        self.inner.kernels.name()
+        (self.inner.kernels).name_for(self.inner.model.weight_type())
     }
 
     /// Threads in use, the caller's included.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use kernels::{Kernels, WeightType};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{minilm, qwen2};
-use crate::{Error, Result};
 use crate::read::{MAX_MANIFEST_BYTES, read_text};
+use crate::{Error, Result};
 
 /// What the origin of a quantized model begins with; the id of the original follows.
 pub(crate) const QUANTIZED_FROM: &str = "quantized from ";
@@ -131,6 +132,32 @@ impl ModelInfo {
     /// Bits that the weight file has for each parameter, scales and everything else included.
     pub fn bits(&self) -> f64 {
         8.0 * self.bytes as f64 / (self.parameters as f64).max(1.0)
+    }
+
+    /// Tokens that the network reads at most.
+    pub fn context(&self) -> usize {
+        match &self.config {
+            ModelConfig::Decoder(config) => config.max_position_embeddings,
+            ModelConfig::Encoder(config) => config.max_position_embeddings,
+        }
+    }
+
+    /// The kernels that would run the model here, with the default options: `x86_64-int4-amx`. Floats of any kind are
+    /// computed with as f32.
+    ///
+    /// # Errors
+    /// Where `COMPANION_KERNEL` names kernels that this processor cannot run.
+    pub fn kernel_name(&self) -> Result<&'static str> {
+        Ok(Kernels::from_env()?.name_for(self.weight_type()))
+    }
+
+    pub(crate) fn weight_type(&self) -> WeightType {
+        match self.quant.as_str() {
+            "int8" => WeightType::Int8,
+            "int4" => WeightType::Int4,
+            "mixed" => WeightType::Mixed,
+            _ => WeightType::F32,
+        }
     }
 
     /// Whether the weights are random numbers of the right shape, made to measure speed.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use engine::quant::gate::GateReport;
 
 use super::gate;
-use super::table::size;
+use super::table::{Listed, size};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Line;
@@ -23,7 +23,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    model: &'a ModelInfo,
+    model: Listed<'a>,
     gate: Option<&'a GateReport>,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
     let gate = gate::read(store, &args.name);
     if context.out.is_json() {
         context.out.json(&Shown {
-            model: &model,
+            model: Listed::of(&model),
             gate: gate.as_ref(),
         })?;
         return Ok(Exit::Success);
@@ -68,7 +68,7 @@ fn facts(model: &ModelInfo) -> Vec<(&'static str, String)> {
         ),
         Err(_) => ("vectors", format!("{} components", model.dim)),
     };
-    let kernel = engine::encoder::default_kernel_name();
+    let kernel = model.kernel_name();
     vec![
         ("kind", format!("{}, {}", model.kind, model.arch)),
         (
