@@ -31,7 +31,6 @@ pub mod model;
 pub mod pool;
 pub mod quant;
 mod read;
-pub mod score;
 pub mod speed;
 pub mod store;
 pub mod synth;
