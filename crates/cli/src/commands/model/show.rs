@@ -1,10 +1,10 @@
 //! `companion model show`.
 
-use engine::store::{ModelInfo, ModelStore};
-
-use serde::Serialize;
-
+use engine::quant::QUANTIZATION;
 use engine::quant::gate::GateReport;
+use engine::store::{ModelInfo, ModelStore};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::gate;
 use super::table::{Listed, size};
@@ -25,6 +25,8 @@ struct Shown<'a> {
     #[serde(flatten)]
     model: Listed<'a>,
     gate: Option<&'a GateReport>,
+    /// What quantizing it did, with the error of every tensor, where that is on record.
+    quantization: Option<Value>,
 }
 
 pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
@@ -34,6 +36,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         context.out.json(&Shown {
             model: Listed::of(&model),
             gate: gate.as_ref(),
+            quantization: quantization(store, &args.name),
         })?;
         return Ok(Exit::Success);
     }
@@ -48,6 +51,14 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         gate::print(context, &gate)?;
     }
     Ok(Exit::Success)
+}
+
+/// The report on the tensors of the installed model `name`, but for the model itself, which is shown anyway.
+fn quantization(store: &ModelStore, name: &str) -> Option<Value> {
+    let text = std::fs::read(store.path(name).join(QUANTIZATION)).ok()?;
+    let mut report: Value = serde_json::from_slice(&text).ok()?;
+    report.as_object_mut()?.remove("model");
+    Some(report)
 }
 
 fn facts(model: &ModelInfo) -> Vec<(&'static str, String)> {
