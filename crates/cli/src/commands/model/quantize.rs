@@ -224,7 +224,7 @@ fn make_decoder(
     context.out.note(format!(
         "{:.2} bits a weight, {}; the error of every tensor is kept beside the model ({QUANTIZATION})",
         report.bits_per_weight,
-        messages::counted(report.calibration_tokens, "token", "tokens")
+        calibrated(&report)
     ));
     let about = (args.name.as_str(), &report.model, &report);
     let (gate, installed) = admit(context, store, trial, about, args.force)?;
@@ -234,6 +234,24 @@ fn make_decoder(
         installed,
     };
     tell(context, &made, &made.report.model)
+}
+
+/// What a decoder was calibrated with.
+fn calibrated(report: &DecoderReport) -> String {
+    if report.calibration_texts_given == 0 {
+        return "calibrated without texts, since it has no tokenizer".to_owned();
+    }
+    let cut = match report.calibration_texts_cut {
+        0 => String::new(),
+        1 => " (one of them is too long and was cut)".to_owned(),
+        more => format!(" ({more} of them are too long and were cut)"),
+    };
+    format!(
+        "calibrated with {} of {}, {} read{cut}",
+        report.calibration_texts,
+        messages::counted(report.calibration_texts_given, "text", "texts"),
+        messages::counted(report.calibration_tokens, "token", "tokens")
+    )
 }
 
 fn said((name, new_name): (&str, &str), (before, after): (u64, u64), worst: f32) -> String {
