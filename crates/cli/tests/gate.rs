@@ -116,6 +116,11 @@ fn a_good_small_form_is_installed_with_its_report_beside_it() {
     );
     assert_eq!(&shown["gate"], gate);
     assert_eq!(shown["name"], "companion-tiny-int8");
+    let report = &shown["quantization"];
+    assert_eq!(report["matrices"], made["matrices"]);
+    assert!(report["matrices"][0]["relative_error"].as_f64() > Some(0.0));
+    assert_eq!(report["calibration_texts"], 3, "{report}");
+    assert_eq!(report["calibration_texts_given"], 3);
     let text = sandbox.ok(&["model", "show", "companion-tiny-int8"]);
     assert!(
         text.contains("quality gate: passed") && text.contains("perplexity"),
@@ -173,6 +178,38 @@ fn a_form_that_fails_is_not_installed_unless_it_must_be() {
         text.contains("quality gate: failed, installed all the same"),
         "{text}"
     );
+}
+
+/// A model of token ids alone has nothing to read texts with.
+#[test]
+fn texts_for_a_model_without_a_tokenizer_are_refused() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("mute");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        fs::copy(tiny().join(file), folder.join(file)).unwrap();
+    }
+    sandbox.ok(&["model", "import", folder.to_str().unwrap(), "--quiet"]);
+    // As a synthesized model is, which would take a minute to make.
+    fs::remove_file(sandbox.home().join("models/mute/tokenizer.json")).unwrap();
+    let texts = texts(&sandbox);
+    let said = sandbox.fails(
+        1,
+        &[
+            "model",
+            "quantize",
+            "mute",
+            "--to",
+            "int8",
+            "--calibrate",
+            &texts,
+        ],
+    );
+    assert!(
+        said.contains("\"mute\" has no tokenizer") && said.contains("leave --calibrate away"),
+        "{said}"
+    );
+    assert_eq!(names(&sandbox.home().join("models")), ["mute"]);
 }
 
 #[test]

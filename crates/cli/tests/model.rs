@@ -282,6 +282,60 @@ fn imported_models_are_shown_and_removed() {
     assert!(models(&sandbox).is_empty());
 }
 
+fn import_tiny(sandbox: &Sandbox) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/models/companion-tiny");
+    sandbox.ok(&["model", "import", folder.to_str().unwrap(), "--quiet"]);
+}
+
+/// What every listing says of companion-tiny, which is in BF16.
+fn is_tiny(model: &Value, name: &str) {
+    assert_eq!(model[name], "companion-tiny");
+    assert_eq!(model["context"], 1024, "{model}");
+    let bits = model["bits"].as_f64().unwrap();
+    assert!((16.0..16.1).contains(&bits), "{bits}");
+    let kernel = model["kernel"].as_str().unwrap();
+    assert!(kernel == "scalar" || kernel.contains("-f32-"), "{kernel}");
+    assert!(model["parameters"].as_u64().unwrap() > 3_000_000);
+}
+
+#[test]
+fn list_and_show_say_bits_context_and_the_kernel_of_the_models_own_type() {
+    let sandbox = Sandbox::new();
+    import_tiny(&sandbox);
+    is_tiny(&models(&sandbox)[0], "name");
+    let shown = sandbox.ok(&["model", "show", "companion-tiny", "--json"]);
+    is_tiny(&serde_json::from_str(&shown).unwrap(), "name");
+    let scalar = |args: &[&str]| {
+        let mut command = sandbox.companion();
+        let assert = command
+            .env("COMPANION_KERNEL", "scalar")
+            .args(args)
+            .assert()
+            .success();
+        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+    };
+    assert!(scalar(&["model", "show", "companion-tiny"]).contains("scalar"));
+    assert!(scalar(&["model", "list", "--json"]).contains("\"kernel\": \"scalar\""));
+}
+
+/// A BF16 model is read into memory: it is seen by its tokenizer.
+#[test]
+fn ps_sees_models_that_are_read_into_memory() {
+    let sandbox = Sandbox::new();
+    import_tiny(&sandbox);
+    assert_eq!(sandbox.ok(&["model", "ps", "--json"]), "[]\n");
+    let folder = sandbox.home().join("models/companion-tiny");
+    let decoder = engine::decoder::Decoder::open(&folder, &Default::default()).unwrap();
+    let open: Vec<Value> = serde_json::from_str(&sandbox.ok(&["model", "ps", "--json"])).unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+    is_tiny(&open[0], "model");
+    assert_eq!(open[0]["pid"], std::process::id());
+    assert!(open[0]["resident_bytes"].is_null());
+    let text = sandbox.ok(&["model", "ps"]);
+    assert!(text.contains("read into memory, 3."), "{text}");
+    drop(decoder);
+}
+
 #[test]
 fn metadata_from_outside_is_printed_escaped() {
     let Some(from) = published() else { return };

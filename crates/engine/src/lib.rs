@@ -30,7 +30,7 @@ mod measure;
 pub mod model;
 pub mod pool;
 pub mod quant;
-pub mod score;
+mod read;
 pub mod speed;
 pub mod store;
 pub mod synth;

@@ -196,11 +196,39 @@ impl Kernels {
 
     /// The name of the INT8 kernels in use, as `arch-type-variant`; `scalar` where there is none.
     pub fn name(self) -> &'static str {
-        match self.isa() {
-            Isa::Scalar => "scalar",
-            Isa::Avx2 => "x86_64-int8-avx2",
-            Isa::Avx512Vnni => "x86_64-int8-avx512vnni",
-            Isa::Amx => "x86_64-int8-amx",
+        self.name_for(WeightType::Int8)
+    }
+
+    /// The same of those that multiply by weights of this type.
+    pub fn name_for(self, weights: WeightType) -> &'static str {
+        use WeightType::{F32, Int4, Int8, Mixed};
+        match (self.isa(), weights) {
+            (Isa::Scalar, _) => "scalar",
+            (Isa::Avx2, F32) => "x86_64-f32-avx2",
+            (Isa::Avx2, Int8) => "x86_64-int8-avx2",
+            (Isa::Avx2, Int4) => "x86_64-int4-avx2",
+            (Isa::Avx2, Mixed) => "x86_64-mixed-avx2",
+            // Floats need neither the integer products nor the tiles.
+            (Isa::Avx512Vnni | Isa::Amx, F32) => "x86_64-f32-avx512",
+            (Isa::Avx512Vnni, Int8) => "x86_64-int8-avx512vnni",
+            (Isa::Avx512Vnni, Int4) => "x86_64-int4-avx512vnni",
+            (Isa::Avx512Vnni, Mixed) => "x86_64-mixed-avx512vnni",
+            (Isa::Amx, Int8) => "x86_64-int8-amx",
+            (Isa::Amx, Int4) => "x86_64-int4-amx",
+            (Isa::Amx, Mixed) => "x86_64-mixed-amx",
         }
     }
+}
+
+/// What the weights of a network are multiplied as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightType {
+    /// 32-bit floats, however they were stored.
+    F32,
+    /// Codes of 8 bits.
+    Int8,
+    /// Codes of 4 bits.
+    Int4,
+    /// Some of 8 bits, some of 4.
+    Mixed,
 }

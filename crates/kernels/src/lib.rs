@@ -31,7 +31,7 @@ mod rows;
 
 pub use attention::AttentionShape;
 pub use cached_attention::{KV_TOKENS, KvBlock, KvBlockMut, KvShape, Rope};
-pub use isa::{Isa, IsaError, Kernels};
+pub use isa::{Isa, IsaError, Kernels, WeightType};
 pub use linear_f32::LinearF32;
 pub use matrix::MatMut;
 pub use quantized::{

@@ -65,8 +65,8 @@ pub(crate) struct Args {
     /// Where chance begins: the same seed gives the same reply
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// End the reply before this text; may be given several times
-    #[arg(long, value_name = "TEXT")]
+    /// End the reply before this text; may be given several times. Not with --schema, whose JSON it would cut
+    #[arg(long, value_name = "TEXT", conflicts_with = "schema")]
     stop: Vec<String>,
     /// The same reply on every machine, also with float weights
     #[arg(long)]

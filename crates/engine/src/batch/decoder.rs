@@ -33,6 +33,10 @@ impl Model for Decoder {
         sequence.truncate(length);
     }
 
+    fn fork(sequence: &Sequence) -> Sequence {
+        sequence.fork_for_a_try()
+    }
+
     fn capacity(&self) -> usize {
         self.kv_tokens()
     }

@@ -118,6 +118,14 @@ impl Model for Double {
         sequence.tokens.truncate(length);
     }
 
+    fn fork(sequence: &Reading) -> Reading {
+        sequence.counts.sequences.fetch_add(1, Ordering::SeqCst);
+        Reading {
+            tokens: sequence.tokens.clone(),
+            counts: Arc::clone(&sequence.counts),
+        }
+    }
+
     fn capacity(&self) -> usize {
         100_000
     }

@@ -18,6 +18,7 @@ mod batcher;
 mod class;
 mod cost;
 mod decoder;
+mod forks;
 mod greedy;
 mod memory;
 mod model;
@@ -36,7 +37,7 @@ pub use greedy::Greedy;
 pub use model::{Model, NoModel, Part};
 pub use plan::{Piece, Plan, Step};
 pub use reply::WriteReply;
-pub use request::{Chore, Driver, End, Next, Refused, RequestId, Size, Spec};
+pub use request::{Chore, Driver, End, Next, Refused, RequestId, Size, Spec, fork_room};
 pub use score::ScoreLabels;
 pub use state::{DUE_STEPS, Limits, Scheduler};
 

@@ -19,6 +19,9 @@ pub trait Model: Send + 'static {
     /// Makes a sequence forget what it read after the first `length` tokens.
     fn truncate(sequence: &mut Self::Sequence, length: usize);
 
+    /// Another sequence that has read the same, and goes its own way from here. It does not last.
+    fn fork(sequence: &Self::Sequence) -> Self::Sequence;
+
     /// Tokens that all sequences can hold together.
     fn capacity(&self) -> usize;
 
@@ -69,6 +72,8 @@ impl Model for NoModel {
     }
 
     fn truncate((): &mut (), _: usize) {}
+
+    fn fork((): &()) {}
 
     fn capacity(&self) -> usize {
         0

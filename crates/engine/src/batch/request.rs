@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kernels::KV_TOKENS;
+
 use super::Class;
 
 /// A request's name. They are given in order, and order is who came first.
@@ -99,8 +101,17 @@ pub enum Next {
         /// What is read after them.
         tokens: Vec<u32>,
     },
+    /// Read each of these behind the text, as a fork of it, side by side: [`Driver::forks`] hears what comes after their
+    /// last tokens, and nothing more follows. None may be empty. A fork takes room of its own, see [`fork_room`].
+    Forks(Vec<Vec<u32>>),
     /// Nothing more.
     Done,
+}
+
+/// Tokens of the cache that a fork of `tokens` tokens may take beyond its text: pages, of which the first may be a copy of
+/// the text's last.
+pub fn fork_room(tokens: usize) -> usize {
+    (KV_TOKENS - 1 + tokens).next_multiple_of(KV_TOKENS)
 }
 
 /// A request's own part in the work: it hears the model and says what is read next.
@@ -110,6 +121,9 @@ pub enum Next {
 pub trait Driver: Send {
     /// `logits` (`[vocab_size]`) come after the text of `length` tokens; they may be changed on the way.
     fn next(&mut self, logits: &mut [f32], length: usize) -> Next;
+
+    /// `logits` (`[vocab_size]` each) come after the forks that it asked for, in their order.
+    fn forks(&mut self, _logits: Vec<Vec<f32>>) {}
 
     /// Whether each answer of the model becomes a token that somebody waits for.
     fn writes(&self) -> bool {

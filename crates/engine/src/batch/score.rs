@@ -2,20 +2,16 @@
 
 use std::sync::mpsc::Sender;
 
-use super::{Driver, Next};
+use super::{Driver, Next, fork_room};
 
-/// Works out how likely each of some labels is after a prompt, in the steps that everybody shares. Beginnings that
+/// Works out how likely each of some labels is after a prompt, in the steps that everybody shares. Labels of one token are
+/// read off the prompt's own logits; the beginnings of longer ones follow in one step, side by side. Beginnings that
 /// labels have in common are read once.
 #[derive(Debug)]
 pub struct ScoreLabels {
     labels: Vec<Vec<u32>>,
-    /// Beginnings of labels after which a token is still to be looked up, in an order in which each continues the one
-    /// before, or branches off from it.
+    /// Beginnings of labels after which a token is still to be looked up.
     beginnings: Vec<Vec<u32>>,
-    /// The place in `beginnings` of the one that is being read; nothing while it is the prompt.
-    at: Option<usize>,
-    /// Tokens of the prompt; known when it was read.
-    prompt: usize,
     log_probabilities: Vec<f64>,
     to: Sender<Vec<f64>>,
 }
@@ -34,58 +30,57 @@ impl ScoreLabels {
             log_probabilities: vec![0.0; labels.len()],
             labels,
             beginnings,
-            at: None,
-            prompt: 0,
             to,
         }
     }
 
     /// Tokens beyond the prompt that are read in all.
     pub fn reads(&self) -> usize {
-        // Each beginning continues another, or the prompt, by one.
-        self.beginnings.len()
+        self.beginnings.iter().map(Vec::len).sum()
     }
 
-    /// Tokens beyond the prompt that it needs at any time.
+    /// Tokens beyond the prompt that it needs room for at any time.
     pub fn reply(&self) -> usize {
-        self.beginnings.iter().map(Vec::len).max().unwrap_or(0)
+        self.beginnings
+            .iter()
+            .map(|text| fork_room(text.len()))
+            .sum()
     }
-}
 
-impl Driver for ScoreLabels {
-    fn next(&mut self, logits: &mut [f32], length: usize) -> Next {
-        let read: &[u32] = match self.at {
-            None => &[],
-            Some(at) => &self.beginnings[at],
-        };
-        if self.at.is_none() {
-            self.prompt = length;
-        }
+    /// Adds what `logits` after `beginning` say of the next token of each label that begins so.
+    fn hear(&mut self, beginning: &[u32], logits: &[f32]) {
         let normal = log_sum_exp(logits);
         for (label, sum) in self.labels.iter().zip(&mut self.log_probabilities) {
-            if label.starts_with(read)
-                && let Some(token) = label.get(read.len())
+            if label.starts_with(beginning)
+                && let Some(token) = label.get(beginning.len())
             {
                 let logit = logits.get(*token as usize);
                 *sum += logit.map_or(f64::NEG_INFINITY, |logit| f64::from(*logit) - normal);
             }
         }
-        let next = self.at.map_or(0, |at| at + 1);
-        let Some(beginning) = self.beginnings.get(next) else {
-            // Nobody may listen any more.
-            let _ = self.to.send(std::mem::take(&mut self.log_probabilities));
+    }
+
+    fn tell(&mut self) {
+        // Nobody may listen any more.
+        let _ = self.to.send(std::mem::take(&mut self.log_probabilities));
+    }
+}
+
+impl Driver for ScoreLabels {
+    fn next(&mut self, logits: &mut [f32], _length: usize) -> Next {
+        self.hear(&[], logits);
+        if self.beginnings.is_empty() {
+            self.tell();
             return Next::Done;
-        };
-        let common = read
-            .iter()
-            .zip(beginning)
-            .take_while(|(a, b)| a == b)
-            .count();
-        self.at = Some(next);
-        Next::Read {
-            keep: self.prompt + common,
-            tokens: beginning[common..].to_vec(),
         }
+        Next::Forks(self.beginnings.clone())
+    }
+
+    fn forks(&mut self, logits: Vec<Vec<f32>>) {
+        for (beginning, logits) in std::mem::take(&mut self.beginnings).iter().zip(&logits) {
+            self.hear(beginning, logits);
+        }
+        self.tell();
     }
 }
 
@@ -127,20 +122,13 @@ mod tests {
         let prompt = vec![3, 1, 2];
         let (to, heard) = mpsc::channel();
         let mut driver = ScoreLabels::new(labels.clone(), to);
-        assert_eq!(driver.reply(), 2);
-        let (mut text, mut read) = (prompt.clone(), 0);
-        loop {
-            match driver.next(&mut logits(&text), text.len()) {
-                Next::Done => break,
-                Next::Read { keep, tokens } => {
-                    text.truncate(keep);
-                    text.extend(&tokens);
-                    read += tokens.len();
-                    assert!(text.len() <= prompt.len() + driver_reply(&labels));
-                }
-            }
-        }
-        assert_eq!(read, 4, "[1], [1, 2], [1, 3] and [0], each once");
+        assert_eq!(driver.reads(), 6);
+        let Next::Forks(forks) = driver.next(&mut logits(&prompt), prompt.len()) else {
+            panic!("there are labels of several tokens");
+        };
+        assert_eq!(forks, [vec![0], vec![1], vec![1, 2], vec![1, 3]]);
+        let after = |fork: &Vec<u32>| logits(&[&prompt[..], fork].concat());
+        driver.forks(forks.iter().map(after).collect());
         for (label, found) in labels.iter().zip(heard.recv().unwrap()) {
             let mut text = prompt.clone();
             let mut expected = 0.0;
@@ -153,9 +141,5 @@ mod tests {
                 "{label:?}: {found} {expected}"
             );
         }
-    }
-
-    fn driver_reply(labels: &[Vec<u32>]) -> usize {
-        labels.iter().map(Vec::len).max().unwrap_or(1) - 1
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use metrics::Measure;
 
 use super::batcher::{Job, Shared, State};
+use super::forks::Forks;
 use super::plan::{Piece, Plan, Step};
 use super::request::{Chore, Driver, End, Next, RequestId};
 use super::{Class, Model, Part, memory};
@@ -23,15 +24,15 @@ const NAP: Duration = Duration::from_secs(2);
 const WORTH_WAITING: usize = 8;
 
 /// The worker's own part of a request.
-struct Own<S> {
+pub(super) struct Own<S> {
     class: Class,
-    what: What<S>,
+    pub(super) what: What<S>,
     end: Sender<End>,
     /// Where to note what the cache knew of the prompt; once.
     found: Option<Arc<AtomicUsize>>,
 }
 
-enum What<S> {
+pub(super) enum What<S> {
     Text {
         /// All tokens that are known, read or not.
         tokens: Vec<u32>,
@@ -39,6 +40,8 @@ enum What<S> {
         sequence: Option<S>,
         /// Absent where the text is only to be read.
         driver: Option<Box<dyn Driver>>,
+        /// What is read behind the tokens, where the driver asked for it.
+        forks: Option<Forks>,
         clock: Clock,
     },
     Chore(Box<dyn Chore>),
@@ -59,10 +62,10 @@ pub(super) fn run<M: Model>(model: &M, shared: &Shared) {
     }
 }
 
-struct Worker<'a, M: Model> {
+pub(super) struct Worker<'a, M: Model> {
     model: &'a M,
-    shared: &'a Shared,
-    own: BTreeMap<RequestId, Own<M::Sequence>>,
+    pub(super) shared: &'a Shared,
+    pub(super) own: BTreeMap<RequestId, Own<M::Sequence>>,
     /// Whether memory was given back since the last step.
     shrunk: bool,
 }
@@ -133,6 +136,7 @@ impl<M: Model> Worker<'_, M> {
                     tokens,
                     sequence: None,
                     driver,
+                    forks: None,
                     clock: Clock::new(arrival.at),
                 },
                 Job::Chore(chore) => What::Chore(chore),
@@ -169,9 +173,12 @@ impl<M: Model> Worker<'_, M> {
 
     fn step(&mut self, step: &Step) {
         for id in &step.stopped {
-            if let Some(What::Text { sequence, .. }) = self.own.get_mut(id).map(|own| &mut own.what)
+            if let Some(What::Text {
+                sequence, forks, ..
+            }) = self.own.get_mut(id).map(|own| &mut own.what)
             {
                 *sequence = None;
+                forks.iter_mut().for_each(Forks::restart);
             }
         }
         if !step.pieces.is_empty() {
@@ -185,6 +192,7 @@ impl<M: Model> Worker<'_, M> {
     /// Reads the pieces of texts, and lets those that are through say how they go on.
     fn read(&mut self, step: &Step) {
         let begun = Instant::now();
+        let step = &self.fitted(step);
         let (mut logits, mut clean) = (BTreeMap::new(), true);
         match self.pass(&step.pieces) {
             Ok(found) => logits.extend(step.pieces.iter().map(|piece| piece.id).zip(found)),
@@ -225,26 +233,45 @@ impl<M: Model> Worker<'_, M> {
         for piece in pieces {
             sequences.push(self.open(piece.id)?);
         }
+        let mut forked: Vec<Vec<M::Sequence>> = Vec::with_capacity(pieces.len());
+        for (piece, sequence) in pieces.iter().zip(&sequences) {
+            let next = self.next_forks(piece, M::length(sequence));
+            forked.push(next.iter().map(|_| M::fork(sequence)).collect());
+        }
         let mut parts = Vec::with_capacity(pieces.len());
-        for (piece, sequence) in pieces.iter().zip(&mut sequences) {
-            let Some(What::Text { tokens, driver, .. }) =
-                self.own.get(&piece.id).map(|own| &own.what)
+        for ((piece, sequence), forked) in pieces.iter().zip(&mut sequences).zip(&mut forked) {
+            let Some(What::Text {
+                tokens,
+                driver,
+                forks,
+                ..
+            }) = self.own.get(&piece.id).map(|own| &own.what)
             else {
                 return Err("it has no text".to_owned());
             };
             let begin = M::length(sequence);
-            let end = (begin + piece.count).min(tokens.len());
-            parts.push(Part {
+            let texts = self.next_forks(piece, begin);
+            parts.extend(forked.iter_mut().zip(texts).map(|(sequence, tokens)| Part {
                 sequence,
-                tokens: &tokens[begin..end],
-                logits: driver.is_some() && end == tokens.len(),
-            });
+                tokens,
+                logits: true,
+            }));
+            if texts.is_empty() {
+                let end = (begin + piece.count).min(tokens.len());
+                parts.push(Part {
+                    sequence,
+                    tokens: &tokens[begin..end],
+                    logits: driver.is_some() && forks.is_none() && end == tokens.len(),
+                });
+            }
         }
         let model = self.model;
         let read = catch_unwind(AssertUnwindSafe(|| model.read(&mut parts)));
         drop(parts);
+        let counts: Vec<usize> = forked.iter().map(Vec::len).collect();
+        drop(forked);
         let result = match read {
-            Ok(Ok(logits)) => Ok(logits),
+            Ok(Ok(logits)) => Ok(self.sorted(pieces, &counts, logits)),
             Ok(Err(error)) => Err(error.to_string()),
             Err(panic) => {
                 // Their state is unknown: they are started again from their tokens.
@@ -279,6 +306,8 @@ impl<M: Model> Worker<'_, M> {
             .start(tokens)
             .map_err(|error| error.to_string())?;
         let found = M::length(&sequence);
+        // Its forks are no part of it.
+        let read = read.min(tokens.len());
         if found > read {
             M::truncate(&mut sequence, read);
         } else if found < read {
@@ -301,6 +330,7 @@ impl<M: Model> Worker<'_, M> {
                     tokens,
                     sequence: Some(sequence),
                     driver,
+                    forks,
                     clock,
                 },
             ..
@@ -313,6 +343,11 @@ impl<M: Model> Worker<'_, M> {
             clock.token();
         }
         let next = match (driver, logits) {
+            (Some(driver), None) if forks.is_some() => {
+                let heard = forks.as_mut().map(Forks::take_heard).unwrap_or_default();
+                let done = catch_unwind(AssertUnwindSafe(|| driver.forks(heard)));
+                done.map(|()| Next::Done).map_err(|panic| said(&*panic))
+            }
             (Some(driver), Some(mut logits)) => {
                 let length = tokens.len();
                 let next = catch_unwind(AssertUnwindSafe(|| driver.next(&mut logits, length)));
@@ -330,6 +365,14 @@ impl<M: Model> Worker<'_, M> {
                     return;
                 }
                 // It was cancelled while it was asked, or it breaks its word.
+                End::Failed("it asked for more tokens than it had announced".to_owned())
+            }
+            Ok(Next::Forks(texts)) => {
+                let asked = Forks::new(texts);
+                if asked.are_sound() && state.scheduler.more(id, tokens.len(), asked.rows()) {
+                    *forks = Some(asked);
+                    return;
+                }
                 End::Failed("it asked for more tokens than it had announced".to_owned())
             }
             Ok(Next::Done) => End::Done,

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 pub use template::ChatTemplate;
 
+use crate::read::read_text;
 use crate::store::TOKENIZER_CONFIG;
 use crate::tokenizer::{DecoderTokenizer, Part};
 use crate::{Error, Result};
@@ -52,7 +53,7 @@ impl ChatTemplate {
         let config_path = folder.join(TOKENIZER_CONFIG);
         let config: Value = match config_path.is_file() {
             true => {
-                let text = read(&config_path, MAX_CONFIG_BYTES)?;
+                let text = read_text(&config_path, MAX_CONFIG_BYTES)?;
                 serde_json::from_str(&text)
                     .map_err(|e| Error::manifest(&config_path, e.to_string()))?
             }
@@ -60,7 +61,7 @@ impl ChatTemplate {
         };
         let alone = folder.join(TEMPLATE_FILE);
         let (path, text) = if alone.is_file() {
-            let text = read(&alone, MAX_TEMPLATE_BYTES)?;
+            let text = read_text(&alone, MAX_TEMPLATE_BYTES)?;
             (alone, text)
         } else {
             match named_template(&config) {
@@ -115,17 +116,4 @@ fn named_template(config: &Value) -> Option<String> {
             .map(str::to_owned),
         _ => None,
     }
-}
-
-fn read(path: &Path, limit: u64) -> Result<String> {
-    let bytes = std::fs::metadata(path)
-        .map_err(|e| Error::io("read", path, e))?
-        .len();
-    if bytes > limit {
-        return Err(Error::manifest(
-            path,
-            format!("{bytes} bytes are too many, {limit} are allowed"),
-        ));
-    }
-    std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))
 }

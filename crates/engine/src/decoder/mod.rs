@@ -35,6 +35,7 @@ use crate::kv_cache::KvCache;
 use crate::measure::Opening;
 use crate::model::qwen2::{self, Logits, Part, Qwen2};
 use crate::pool::{self, Pool, Team};
+use crate::read::{MAX_MANIFEST_BYTES, read_text};
 use crate::store::{
     COMPILED_TOKENIZER, CONFIG, GGUF_WEIGHTS, MANIFEST, TOKENIZER, WEIGHTS, WEIGHTS_INDEX,
 };
@@ -199,7 +200,7 @@ impl Decoder {
 
     /// The kernels in use, as logs and benchmark tables name them.
     pub fn kernel_name(&self) -> &'static str {
-        self.inner.kernels.name()
+        (self.inner.kernels).name_for(self.inner.model.weight_type())
     }
 
     /// Threads in use, the caller's included.
@@ -443,8 +444,8 @@ fn id_of(dir: &Path) -> String {
         dir.file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     };
-    let manifest = std::fs::read(dir.join(MANIFEST)).ok();
-    let json = manifest.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let manifest = read_text(&dir.join(MANIFEST), MAX_MANIFEST_BYTES).ok();
+    let json = manifest.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
     let text = |key: &str| json.as_ref().and_then(|json| json[key].as_str());
     match (text("name"), text("sha256").and_then(|sha| sha.get(..12))) {
         (Some(name), Some(sha)) => format!("{name}@{sha}"),

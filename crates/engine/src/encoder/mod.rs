@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use kernels::{Isa, Kernels};
+use kernels::{Isa, Kernels, WeightType};
 use metrics::Measure;
 
 use crate::measure;
@@ -33,7 +33,7 @@ pub struct EncoderOptions {
     pub kernel: Option<Isa>,
 }
 
-/// The kernels that an encoder with default options would run on here, `x86_64-int8-amx`.
+/// The kernels that an INT8 model with default options would run on here, `x86_64-int8-amx`.
 ///
 /// # Errors
 /// Where `COMPANION_KERNEL` names kernels that this processor cannot run.
@@ -67,6 +67,7 @@ struct Inner {
     /// The id of the float weights that these were made from; of these themselves where they are float.
     made_from: String,
     config: Config,
+    weights: WeightType,
     dim: usize,
 }
 
@@ -91,6 +92,7 @@ impl Encoder {
                 pool: Pool::new(threads),
                 id: info.id(),
                 made_from: info.made_from(),
+                weights: info.weight_type(),
                 config,
                 dim: info.dim,
             }),
@@ -115,7 +117,7 @@ impl Encoder {
 
     /// The kernels in use, as logs and benchmark tables name them.
     pub fn kernel_name(&self) -> &'static str {
-        self.inner.kernels.name()
+        self.inner.kernels.name_for(self.inner.weights)
     }
 
     /// Threads in use, the caller's included.

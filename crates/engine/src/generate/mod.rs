@@ -51,7 +51,7 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Tokens that end it.
     pub end_tokens: Vec<u32>,
-    /// The JSON that it has to be.
+    /// The JSON that it has to be; it has no stop strings then.
     pub schema: Option<Schema>,
 }
 
@@ -95,6 +95,12 @@ impl Generation {
         options.sampling.check().map_err(Error::Unsupported)?;
         if options.max_tokens == 0 {
             return Err(Error::Unsupported("a reply needs a token at least".into()));
+        }
+        if options.schema.is_some() && !options.stop.is_empty() {
+            return Err(Error::Unsupported(
+                "a reply that follows a JSON Schema ends where its JSON is whole; a stop string could cut it before"
+                    .into(),
+            ));
         }
         if let Some(schema) = &options.schema
             && schema.shortest() >= options.max_tokens

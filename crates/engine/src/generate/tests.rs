@@ -126,6 +126,21 @@ fn what_a_schema_asks_for_and_cannot_get_is_an_error() {
     assert!(Generation::new(few, &[]).is_err());
 }
 
+/// A stop string inside the document would have left half of it.
+#[test]
+fn a_schema_and_a_stop_string_are_refused_together() {
+    let vocabulary = Bytes::new();
+    let compiler = SchemaCompiler::new(&vocabulary, vocabulary.0.len(), END).expect("a compiler");
+    let schema = compiler.compile(&json!({"type": "string"}));
+    let both = GenerateOptions {
+        schema: Some(schema.expect("it is supported")),
+        stop: vec!["e".into()],
+        ..options(20)
+    };
+    let error = Generation::new(both, &[]).err().expect("it is refused");
+    assert!(error.to_string().contains("stop string"), "{error}");
+}
+
 #[test]
 fn a_reply_ends_at_its_limit_its_end_token_or_a_stop_string() {
     let vocabulary = Bytes::new();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::read::{MAX_CONFIG_BYTES, read_text};
 use crate::store::CONFIG;
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -37,11 +38,11 @@ impl Config {
     pub(crate) fn of_model(folder: &Path, weights: &Weights) -> Result<Config> {
         let path = folder.join(CONFIG);
         let text = match weights.metadata().get("companion.config") {
-            Some(text) => text.clone().into_bytes(),
-            None => std::fs::read(&path).map_err(|e| Error::io("read", &path, e))?,
+            Some(text) => text.clone(),
+            None => read_text(&path, MAX_CONFIG_BYTES)?,
         };
         let config: Config =
-            serde_json::from_slice(&text).map_err(|e| Error::manifest(&path, e.to_string()))?;
+            serde_json::from_str(&text).map_err(|e| Error::manifest(&path, e.to_string()))?;
         config
             .check()
             .map_err(|reason| Error::manifest(&path, reason))?;

@@ -46,6 +46,9 @@ pub struct QuantReport {
     pub tensors: Vec<TensorReport>,
 }
 
+/// Name of the file beside a quantized model in which the errors of its tensors stand.
+pub const QUANTIZATION: &str = "quantization.json";
+
 /// How far a tensor's quantized values are from the original ones.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct TensorReport {

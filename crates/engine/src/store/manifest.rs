@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use kernels::{Kernels, WeightType};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{minilm, qwen2};
+use crate::read::{MAX_MANIFEST_BYTES, read_text};
 use crate::{Error, Result};
 
 /// What the origin of a quantized model begins with; the id of the original follows.
@@ -12,9 +14,6 @@ pub(crate) const QUANTIZED_FROM: &str = "quantized from ";
 
 /// The origin of a model of random numbers.
 pub(crate) const SYNTHETIC: &str = "synthetic weights: speed only";
-
-/// A manifest longer than this is not one.
-const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// What is known of an installed model; `model.json` in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,18 +81,9 @@ pub struct FileInfo {
 impl ModelInfo {
     /// Reads a manifest and checks what later code relies on.
     pub fn read(path: &Path) -> Result<ModelInfo> {
-        let length = std::fs::metadata(path)
-            .map_err(|e| Error::io("read", path, e))?
-            .len();
-        if length > MAX_MANIFEST_BYTES {
-            return Err(Error::manifest(
-                path,
-                format!("{length} bytes are too many for a manifest"),
-            ));
-        }
-        let text = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let text = read_text(path, MAX_MANIFEST_BYTES)?;
         let info: ModelInfo =
-            serde_json::from_slice(&text).map_err(|e| Error::manifest(path, e.to_string()))?;
+            serde_json::from_str(&text).map_err(|e| Error::manifest(path, e.to_string()))?;
         info.config
             .check()
             .map_err(|reason| Error::manifest(path, reason))?;
@@ -142,6 +132,32 @@ impl ModelInfo {
     /// Bits that the weight file has for each parameter, scales and everything else included.
     pub fn bits(&self) -> f64 {
         8.0 * self.bytes as f64 / (self.parameters as f64).max(1.0)
+    }
+
+    /// Tokens that the network reads at most.
+    pub fn context(&self) -> usize {
+        match &self.config {
+            ModelConfig::Decoder(config) => config.max_position_embeddings,
+            ModelConfig::Encoder(config) => config.max_position_embeddings,
+        }
+    }
+
+    /// The kernels that would run the model here, with the default options: `x86_64-int4-amx`. Floats of any kind are
+    /// computed with as f32.
+    ///
+    /// # Errors
+    /// Where `COMPANION_KERNEL` names kernels that this processor cannot run.
+    pub fn kernel_name(&self) -> Result<&'static str> {
+        Ok(Kernels::from_env()?.name_for(self.weight_type()))
+    }
+
+    pub(crate) fn weight_type(&self) -> WeightType {
+        match self.quant.as_str() {
+            "int8" => WeightType::Int8,
+            "int4" => WeightType::Int4,
+            "mixed" => WeightType::Mixed,
+            _ => WeightType::F32,
+        }
     }
 
     /// Whether the weights are random numbers of the right shape, made to measure speed.

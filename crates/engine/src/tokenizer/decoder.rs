@@ -8,6 +8,7 @@ use super::added::{AddedTokens, Part};
 use super::bpe::{Added, Bpe};
 use super::general::General;
 use super::stream::DecodeStream;
+use crate::read::{MAX_TOKENIZER_BYTES, read_text};
 use crate::store::{COMPILED_TOKENIZER, MANIFEST, ModelInfo, TOKENIZER, sha256_file};
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -39,8 +40,8 @@ impl DecoderTokenizer {
         {
             return Ok(tokenizer);
         }
-        let json = std::fs::read(&source).map_err(|e| Error::io("read", &source, e))?;
-        DecoderTokenizer::from_json(&json).map_err(|reason| Error::Tokenizer {
+        let json = read_text(&source, MAX_TOKENIZER_BYTES)?;
+        DecoderTokenizer::from_json(json.as_bytes()).map_err(|reason| Error::Tokenizer {
             path: source,
             reason,
         })
@@ -62,8 +63,8 @@ impl DecoderTokenizer {
     /// tokenizers other than byte-level BPE are read from their JSON each time.
     pub fn compile(folder: &Path) -> Result<bool> {
         let source = folder.join(TOKENIZER);
-        let json = std::fs::read(&source).map_err(|e| Error::io("read", &source, e))?;
-        let Ok(bpe) = Bpe::from_json(&json) else {
+        let json = read_text(&source, MAX_TOKENIZER_BYTES)?;
+        let Ok(bpe) = Bpe::from_json(json.as_bytes()) else {
             return Ok(false);
         };
         let (sha256, _) = sha256_file(&source)?;

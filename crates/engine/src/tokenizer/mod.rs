@@ -18,6 +18,7 @@ pub use bpe::Added;
 pub use decoder::DecoderTokenizer;
 pub use stream::DecodeStream;
 
+use crate::read::{MAX_TOKENIZER_BYTES, read_text};
 use crate::{Error, Result};
 
 /// A WordPiece tokenizer.
@@ -34,8 +35,8 @@ impl Tokenizer {
     /// Reads `tokenizer.json`. Whatever padding or truncation it asks for is ignored: the encoder pads
     /// nothing and cuts nothing.
     pub fn open(path: &Path) -> Result<Tokenizer> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        Tokenizer::from_json(&bytes).map_err(|reason| Error::Tokenizer {
+        let json = read_text(path, MAX_TOKENIZER_BYTES)?;
+        Tokenizer::from_json(json.as_bytes()).map_err(|reason| Error::Tokenizer {
             path: path.to_owned(),
             reason,
         })

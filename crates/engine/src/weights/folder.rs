@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::header;
 use super::raw::RawFile;
-use super::source::{Source, SourceTensor, read_config, read_text};
+use super::source::{Source, SourceTensor, read_config};
 use super::{TensorInfo, WeightError};
+use crate::read::read_text;
 use crate::{Error, Result};
 
 pub(super) use crate::store::WEIGHTS_INDEX as INDEX;

@@ -15,14 +15,12 @@ use super::header;
 use super::map::Bytes;
 use super::raw::RawFile;
 use super::{Dtype, Storage, WeightError};
+use crate::read::{MAX_CONFIG_BYTES, read_text};
 use crate::store::{CONFIG, GGUF_WEIGHTS, WEIGHTS};
 use crate::{Error, Result};
 
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 1 << 18;
-
-/// A `config.json` longer than this is not one.
-pub(super) const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// A model's float tensors, by name.
 pub struct Source {
@@ -358,18 +356,4 @@ pub(super) fn read_config(folder: &Path) -> Result<Option<String>> {
         return Ok(None);
     }
     read_text(&path, MAX_CONFIG_BYTES).map(Some)
-}
-
-/// A text file of at most `limit` bytes.
-pub(super) fn read_text(path: &Path, limit: u64) -> Result<String> {
-    let bytes = std::fs::metadata(path)
-        .map_err(|e| Error::io("read", path, e))?
-        .len();
-    if bytes > limit {
-        return Err(Error::manifest(
-            path,
-            format!("{bytes} bytes are too many, {limit} are allowed"),
-        ));
-    }
-    std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))
 }

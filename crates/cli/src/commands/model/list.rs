@@ -2,14 +2,15 @@
 
 use engine::store::ModelStore;
 
-use super::table;
+use super::table::{self, Listed};
 use crate::context::Context;
 use crate::exit::Exit;
 
 pub(super) fn run(context: &Context, store: &ModelStore) -> anyhow::Result<Exit> {
     let models = store.list()?;
     if context.out.is_json() {
-        context.out.json(&models)?;
+        let listed: Vec<Listed<'_>> = models.iter().map(Listed::of).collect();
+        context.out.json(&listed)?;
         return Ok(Exit::Success);
     }
     if models.is_empty() {

@@ -33,6 +33,12 @@ enum Action {
     /// List the installed models
     List,
     /// List the models that are open now, and in which process
+    #[command(
+        after_help = "Models are found by the files that processes have mapped: their weights, or, where weights are read into \
+    memory (BF16, several files, GGUF), the compiled tokenizer. Of the latter nobody can tell how much is in memory, and one \
+    whose tokenizer is not a byte-level BPE has none and is not seen. The kernel is the one that runs the model where \
+    COMPANION_KERNEL says nothing else."
+    )]
     Ps,
     /// Show what is known about one model
     Show(show::Args),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use engine::quant::decoder::{self, DecoderQuant, DecoderReport, quantize_decoder};
 use engine::quant::gate::{GATE, GateReport, Verdict};
-use engine::quant::{QuantReport, quantize_encoder};
+use engine::quant::{QUANTIZATION, QuantReport, quantize_encoder};
 use engine::store::{ModelInfo, ModelStore, Trial};
 use serde::Serialize;
 
@@ -129,15 +129,17 @@ pub(super) fn refusal(gate: &GateReport, name: &str) -> String {
     )
 }
 
-/// Lets the gate judge the model of `trial`, and installs it if it passes or must be.
+/// Lets the gate judge the model of `trial`, and installs it if it passes or must be, with the report on its tensors.
 fn admit(
     context: &Context,
     store: &ModelStore,
     trial: Trial<'_>,
-    (from, model): (&str, &ModelInfo),
+    (from, model, made): (&str, &ModelInfo, &impl Serialize),
     force: bool,
 ) -> anyhow::Result<(GateReport, bool)> {
     let from = store.get(from)?;
+    let made = serde_json::to_vec_pretty(made).context("cannot write the report on tensors")?;
+    trial.write_beside(&model.name, QUANTIZATION, &made)?;
     let mut gate = gate::judge(context, (store, &from), (trial.store(), model))?;
     let failed = gate.verdict == Verdict::Failed;
     if failed && !force {
@@ -171,7 +173,8 @@ pub(super) fn make(
         (report.bytes_before, report.bytes_after),
         errors.fold(0.0, f32::max),
     ));
-    let (gate, installed) = admit(context, store, trial, (name, &report.model), force)?;
+    let about = (name, &report.model, &report);
+    let (gate, installed) = admit(context, store, trial, about, force)?;
     Ok(Made {
         report,
         gate,
@@ -219,18 +222,36 @@ fn make_decoder(
         errors.fold(0.0, f32::max),
     ));
     context.out.note(format!(
-        "{:.2} bits a weight, calibrated with {}; --json lists the error of every tensor",
+        "{:.2} bits a weight, {}; the error of every tensor is kept beside the model ({QUANTIZATION})",
         report.bits_per_weight,
-        messages::counted(report.calibration_tokens, "token", "tokens")
+        calibrated(&report)
     ));
-    let from = (args.name.as_str(), &report.model);
-    let (gate, installed) = admit(context, store, trial, from, args.force)?;
+    let about = (args.name.as_str(), &report.model, &report);
+    let (gate, installed) = admit(context, store, trial, about, args.force)?;
     let made = Made {
         report,
         gate,
         installed,
     };
     tell(context, &made, &made.report.model)
+}
+
+/// What a decoder was calibrated with.
+fn calibrated(report: &DecoderReport) -> String {
+    if report.calibration_texts_given == 0 {
+        return "calibrated without texts, since it has no tokenizer".to_owned();
+    }
+    let cut = match report.calibration_texts_cut {
+        0 => String::new(),
+        1 => " (one of them is too long and was cut)".to_owned(),
+        more => format!(" ({more} of them are too long and were cut)"),
+    };
+    format!(
+        "calibrated with {} of {}, {} read{cut}",
+        report.calibration_texts,
+        messages::counted(report.calibration_texts_given, "text", "texts"),
+        messages::counted(report.calibration_tokens, "token", "tokens")
+    )
 }
 
 fn said((name, new_name): (&str, &str), (before, after): (u64, u64), worst: f32) -> String {

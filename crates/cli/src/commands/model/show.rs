@@ -1,13 +1,13 @@
 //! `companion model show`.
 
-use engine::store::{ModelInfo, ModelStore};
-
-use serde::Serialize;
-
+use engine::quant::QUANTIZATION;
 use engine::quant::gate::GateReport;
+use engine::store::{ModelInfo, ModelStore};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::gate;
-use super::table::size;
+use super::table::{Listed, size};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Line;
@@ -23,8 +23,10 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    model: &'a ModelInfo,
+    model: Listed<'a>,
     gate: Option<&'a GateReport>,
+    /// What quantizing it did, with the error of every tensor, where that is on record.
+    quantization: Option<Value>,
 }
 
 pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow::Result<Exit> {
@@ -32,8 +34,9 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
     let gate = gate::read(store, &args.name);
     if context.out.is_json() {
         context.out.json(&Shown {
-            model: &model,
+            model: Listed::of(&model),
             gate: gate.as_ref(),
+            quantization: quantization(store, &args.name),
         })?;
         return Ok(Exit::Success);
     }
@@ -48,6 +51,14 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         gate::print(context, &gate)?;
     }
     Ok(Exit::Success)
+}
+
+/// The report on the tensors of the installed model `name`, but for the model itself, which is shown anyway.
+fn quantization(store: &ModelStore, name: &str) -> Option<Value> {
+    let text = std::fs::read(store.path(name).join(QUANTIZATION)).ok()?;
+    let mut report: Value = serde_json::from_slice(&text).ok()?;
+    report.as_object_mut()?.remove("model");
+    Some(report)
 }
 
 fn facts(model: &ModelInfo) -> Vec<(&'static str, String)> {
@@ -68,7 +79,7 @@ fn facts(model: &ModelInfo) -> Vec<(&'static str, String)> {
         ),
         Err(_) => ("vectors", format!("{} components", model.dim)),
     };
-    let kernel = engine::encoder::default_kernel_name();
+    let kernel = model.kernel_name();
     vec![
         ("kind", format!("{}, {}", model.kind, model.arch)),
         (

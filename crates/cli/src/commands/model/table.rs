@@ -1,11 +1,60 @@
 //! Models as lines on a terminal.
 
 use engine::store::ModelInfo;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::output::{Line, wrap};
 
-/// Prints one line a model: name, what it is, size. What a manifest says is from outside; the output
+/// A model with what follows from its manifest.
+#[derive(Serialize)]
+pub(super) struct Listed<'a> {
+    #[serde(flatten)]
+    model: &'a ModelInfo,
+    #[serde(flatten)]
+    facts: Facts,
+}
+
+/// What a model is when it runs.
+#[derive(Debug, Serialize, PartialEq)]
+pub(super) struct Facts {
+    /// Bits that the weight file has for each parameter.
+    bits: f64,
+    /// Tokens that it reads at most.
+    context: usize,
+    /// The kernels that run it here; none where `COMPANION_KERNEL` names some that cannot.
+    pub(super) kernel: Option<&'static str>,
+}
+
+impl Facts {
+    pub(super) fn of(model: &ModelInfo) -> Facts {
+        Facts {
+            bits: model.bits(),
+            context: model.context(),
+            kernel: model.kernel_name().ok(),
+        }
+    }
+
+    /// `4.38 bits, reads 32768 tokens`, and the kernels.
+    pub(super) fn line(&self) -> String {
+        let kernel = self.kernel.unwrap_or("no kernel");
+        format!(
+            "{:.2} bits, reads {} tokens, {kernel}",
+            self.bits, self.context
+        )
+    }
+}
+
+impl<'a> Listed<'a> {
+    pub(super) fn of(model: &'a ModelInfo) -> Listed<'a> {
+        Listed {
+            model,
+            facts: Facts::of(model),
+        }
+    }
+}
+
+/// Prints one line a model: name, what it is, size, and the kernels where the line has room for them. What a manifest says is from outside; the output
 /// escapes it.
 pub(super) fn print(context: &Context, models: &[ModelInfo]) -> anyhow::Result<()> {
     let widest = models
@@ -26,6 +75,11 @@ pub(super) fn print(context: &Context, models: &[ModelInfo]) -> anyhow::Result<(
             ));
         if let Ok(config) = model.decoder_config() {
             line = line.plain(format!("  reads {} tokens", config.max_position_embeddings));
+        }
+        let kernel = Facts::of(model).kernel.unwrap_or_default();
+        let used: usize = line.parts().iter().map(|(_, text)| wrap::width(text)).sum();
+        if used + 2 + kernel.len() <= context.out.columns() {
+            line = line.dim(format!("  {kernel}"));
         }
         if model.is_synthetic() {
             line = line.dim(format!("  {}", model.origin));

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::read::{MAX_CONFIG_BYTES, read_text};
 use crate::store::CONFIG;
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -50,16 +51,16 @@ impl Config {
     pub(crate) fn of_model(folder: &Path, weights: &Weights) -> Result<Option<Config>> {
         let path = folder.join(CONFIG);
         let text = match weights.metadata().get("companion.config") {
-            Some(text) => text.clone().into_bytes(),
-            None => std::fs::read(&path).map_err(|e| Error::io("read", &path, e))?,
+            Some(text) => text.clone(),
+            None => read_text(&path, MAX_CONFIG_BYTES)?,
         };
         // An encoder's sizes, as Companion writes them, have no type.
-        let kind = serde_json::from_slice::<Value>(&text).ok();
+        let kind = serde_json::from_str::<Value>(&text).ok();
         let kind = kind.as_ref().and_then(|json| json["model_type"].as_str());
         if matches!(kind, None | Some("bert")) {
             return Ok(None);
         }
-        Config::parse(&text)
+        Config::parse(text.as_bytes())
             .map(Some)
             .map_err(|reason| Error::manifest(&path, reason))
     }

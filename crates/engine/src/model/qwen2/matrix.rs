@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kernels::{Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QShape};
+use kernels::{Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QShape, WeightType};
 
 use crate::pool::Team;
 use crate::weights::Tensor;
@@ -57,6 +57,15 @@ impl Matrix {
         match self {
             Matrix::F32 { parts, .. } => parts.iter().map(|part| part.bias.len()).sum(),
             Matrix::Quantized(q) => q.shape.n,
+        }
+    }
+
+    /// What it is multiplied as.
+    pub(crate) fn weight_type(&self) -> WeightType {
+        match self {
+            Matrix::F32 { .. } => WeightType::F32,
+            Matrix::Quantized(q) if q.shape.bits == 4 => WeightType::Int4,
+            Matrix::Quantized(_) => WeightType::Int8,
         }
     }
 

@@ -12,7 +12,7 @@ mod load;
 pub(crate) mod matrix;
 mod rope;
 
-use kernels::{Kernels, KvShape};
+use kernels::{Kernels, KvShape, WeightType};
 
 pub use config::Config;
 pub(crate) use forward::{Logits, Part, Work};
@@ -72,6 +72,16 @@ impl Qwen2 {
     pub(crate) fn bytes(&self) -> usize {
         let norms = 4 * self.config.hidden_size * (2 * self.layers.len() + 1);
         norms + self.matrices().map(Matrix::bytes).sum::<usize>()
+    }
+
+    /// What its matrices are multiplied as.
+    pub(crate) fn weight_type(&self) -> WeightType {
+        let mut types = self.matrices().map(Matrix::weight_type);
+        let first = types.next().unwrap_or(WeightType::F32);
+        match types.all(|other| other == first) {
+            true => first,
+            false => WeightType::Mixed,
+        }
     }
 
     /// The matrices in the order in which a step reads them.

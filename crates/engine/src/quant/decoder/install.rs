@@ -14,11 +14,11 @@ use crate::tokenizer::DecoderTokenizer;
 use crate::weights::Source;
 use crate::{Error, Result};
 
-/// 500 entries of 50 to 344 words that the project wrote, as JSON lines; tools/quant/calibration_entries.py.
+/// 500 entries of 50 to 1,000 words that the project wrote, as JSON lines; tools/quant/calibration_entries.py.
 const ENTRIES: &str = include_str!("../../../assets/calibration-entries.jsonl");
 
-/// Tokens of one text that are read.
-const TEXT_TOKENS: usize = 512;
+/// Tokens of one text that are read: 1,000 words, and some.
+const TEXT_TOKENS: usize = 2048;
 
 /// Multiply-adds that calibrating may take: a few minutes on two cores. A large model is calibrated with fewer texts.
 const WORK: u64 = 30_000_000_000_000;
@@ -39,6 +39,12 @@ pub struct DecoderReport {
     pub bits_per_weight: f64,
     /// Tokens that it was calibrated with.
     pub calibration_tokens: usize,
+    /// Texts that they are of.
+    pub calibration_texts: usize,
+    /// Texts that there were to choose from, evenly from the first to the last.
+    pub calibration_texts_given: usize,
+    /// Texts that were read up to some point only, since they are longer than what the model or the quantizer reads of one.
+    pub calibration_texts_cut: usize,
     /// Each quantized matrix.
     pub matrices: Vec<MatrixReport>,
 }
@@ -75,7 +81,7 @@ pub fn quantize_decoder(
         kernels: Kernels::from_env()?,
         team: Team::All(&pool),
     };
-    let texts = calibration(&folder, &config, texts)?;
+    let read = calibration(&folder, (from, &config), texts)?;
 
     let staging = store.stage(to_name)?;
     let path = staging.path.join(WEIGHTS);
@@ -93,7 +99,14 @@ pub fn quantize_decoder(
     let file = File::create(&path).map_err(|e| Error::io("write", &path, e))?;
     let to = (BufWriter::new(file), path.as_path());
     let matrices = write_quantized(
-        hands, &source, &config, &texts, options, &metadata, to, progress,
+        hands,
+        &source,
+        &config,
+        &read.texts,
+        options,
+        &metadata,
+        to,
+        progress,
     )?;
     for file in info.files.iter().filter(|file| !is_weights(&file.name)) {
         let (old, new) = (folder.join(&file.name), staging.path.join(&file.name));
@@ -104,7 +117,10 @@ pub fn quantize_decoder(
         bytes_before: source.tensors().values().map(|tensor| tensor.bytes).sum(),
         bytes_after: model.bytes,
         bits_per_weight: 8.0 * model.bytes as f64 / config.parameters() as f64,
-        calibration_tokens: texts.iter().map(Vec::len).sum(),
+        calibration_tokens: read.texts.iter().map(Vec::len).sum(),
+        calibration_texts: read.texts.len(),
+        calibration_texts_given: read.given,
+        calibration_texts_cut: read.cut,
         model,
         matrices,
     })
@@ -116,15 +132,29 @@ fn is_weights(name: &str) -> bool {
     weights || name.ends_with(".gguf") || name.ends_with(".index.json")
 }
 
-/// Token ids of the texts, from the front, as many as the size of the model allows. None where the model has no
-/// tokenizer, as synthesized ones.
+/// What a model is calibrated with.
+#[derive(Default)]
+struct Calibration {
+    /// Token ids of each text that is read.
+    texts: Vec<Vec<u32>>,
+    given: usize,
+    cut: usize,
+}
+
+/// The texts that the model `name` in `folder` is calibrated with: as many as its size allows, evenly from all of them. None
+/// where it has no tokenizer, as synthesized ones; that is an error where somebody gave some.
 fn calibration(
     folder: &std::path::Path,
-    config: &Config,
+    (name, config): (&str, &Config),
     texts: Option<&[String]>,
-) -> Result<Vec<Vec<u32>>> {
+) -> Result<Calibration> {
     if !folder.join(crate::store::TOKENIZER).is_file() {
-        return Ok(Vec::new());
+        return match texts {
+            None => Ok(Calibration::default()),
+            Some(_) => Err(Error::Unsupported(format!(
+                "{name:?} has no tokenizer, so it cannot read texts to calibrate with; leave --calibrate away, and its weights are rounded without texts"
+            ))),
+        };
     }
     let tokenizer = DecoderTokenizer::open(folder)?;
     let shipped;
@@ -137,24 +167,45 @@ fn calibration(
     };
     // Twice through the layers: once to look, once with what became of them.
     let a_token = 2 * config.parameters();
-    let mut left = (WORK / a_token).clamp(*TOKENS.start(), *TOKENS.end()) as usize;
+    let left = (WORK / a_token).clamp(*TOKENS.start(), *TOKENS.end()) as usize;
     let room = TEXT_TOKENS.min(config.max_position_embeddings);
-    let mut chosen = Vec::new();
-    for text in texts {
+    let encode = |text: &String| {
         let mut ids = tokenizer.encode(text);
-        ids.truncate(room.min(left));
         // An id that the model has no row for would be a tokenizer that is not its own.
         ids.retain(|id| (*id as usize) < config.vocab_size);
-        if ids.is_empty() {
-            continue;
-        }
-        left -= ids.len();
-        chosen.push(ids);
-        if left == 0 {
-            break;
+        ids
+    };
+    let mut ids: Vec<Vec<u32>> = texts.iter().map(encode).collect();
+    let lengths: Vec<usize> = ids.iter().map(|ids| ids.len().min(room)).collect();
+    let mut read = Calibration {
+        given: texts.len(),
+        ..Calibration::default()
+    };
+    for at in spread(&lengths, left) {
+        let mut ids = std::mem::take(&mut ids[at]);
+        read.cut += usize::from(ids.len() > room);
+        ids.truncate(room);
+        read.texts.push(ids);
+    }
+    Ok(read)
+}
+
+/// Which of texts of these lengths are read where there is room for `room` tokens: those that keep the tokens read nearest
+/// to the same share of the tokens passed, so that no part of a set counts more than another.
+fn spread(lengths: &[usize], room: usize) -> Vec<usize> {
+    let all: usize = lengths.iter().sum();
+    let share = (room as f64 / all.max(1) as f64).min(1.0);
+    let (mut passed, mut taken) = (0, 0);
+    let mut chosen = Vec::new();
+    for (at, length) in lengths.iter().copied().enumerate() {
+        passed += length;
+        let nearer = taken as f64 + length as f64 / 2.0 <= share * passed as f64;
+        if length > 0 && nearer && taken + length <= room {
+            taken += length;
+            chosen.push(at);
         }
     }
-    Ok(chosen)
+    chosen
 }
 
 /// The entries that come with Companion to calibrate with.
@@ -186,6 +237,28 @@ mod tests {
                 .iter()
                 .all(|e| (50..=1000).contains(&e.split_whitespace().count()))
         );
+        let long = entries
+            .iter()
+            .filter(|e| e.split_whitespace().count() >= 400);
+        assert_eq!(long.count(), 30, "some people write at length");
+    }
+
+    #[test]
+    fn texts_are_read_evenly_from_the_first_to_the_last() {
+        assert_eq!(spread(&[10; 5], 50), [0, 1, 2, 3, 4]);
+        assert_eq!(spread(&[10; 6], 1000), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(spread(&[10; 8], 40), [0, 2, 4, 6]);
+        assert_eq!(spread(&[10, 0, 10], 20), [0, 2]);
+        assert!(spread(&[], 5).is_empty());
+        let lengths: Vec<usize> = (0..500).map(|at| 20 + at * 37 % 300).collect();
+        let chosen = spread(&lengths, 20_000);
+        let tokens: usize = chosen.iter().map(|at| lengths[*at]).sum();
+        assert!((19_500..=20_000).contains(&tokens), "{tokens}");
+        for part in 0..5 {
+            let here = chosen.iter().filter(|at| **at / 100 == part);
+            let tokens: usize = here.map(|at| lengths[*at]).sum();
+            assert!((3_500..4_500).contains(&tokens), "part {part}: {tokens}");
+        }
     }
 
     #[test]
