@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
 
-use kernels::{PANEL, QShape};
+use kernels::PANEL;
 
 use crate::generate::SplitMix64;
 use crate::model::qwen2::{Config, FORMAT};
 use crate::pool::{self, Pool};
-use crate::quant::decoder::{EMBEDDINGS, GROUP, HEAD, Place, Target, What, group_of};
+use crate::quant::decoder::{EMBEDDINGS, GROUP, HEAD, Place, Target, What, shape_of, unmeasured};
 use crate::store::{ModelInfo, ModelStore, SYNTHETIC, WEIGHTS};
 use crate::weights::{Dtype, PlannedTensor, StreamWriter};
 use crate::{Error, Result};
@@ -33,15 +33,23 @@ pub enum SynthQuant {
     Int8,
     /// 4 bits, in the groups that quantizing gives them.
     Int4,
+    /// 4 bits, and 8 for as many matrices as quantizing gives them to.
+    Mixed,
 }
 
 impl SynthQuant {
     /// Its name in commands and manifests.
     pub fn word(self) -> &'static str {
+        self.target().map_or("f32", Target::name)
+    }
+
+    /// What quantizing calls it; none for floats.
+    fn target(self) -> Option<Target> {
         match self {
-            SynthQuant::F32 => "f32",
-            SynthQuant::Int8 => "int8",
-            SynthQuant::Int4 => "int4",
+            SynthQuant::F32 => None,
+            SynthQuant::Int8 => Some(Target::Int8),
+            SynthQuant::Int4 => Some(Target::Int4),
+            SynthQuant::Mixed => Some(Target::Mixed),
         }
     }
 }
@@ -136,14 +144,10 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
     let heads = config.num_attention_heads * config.head_dim;
     let kv = config.num_key_value_heads * config.head_dim;
     let mut parts = Vec::new();
-    let form = match quant {
-        SynthQuant::F32 => None,
-        SynthQuant::Int8 => Some((8, Target::Int8)),
-        SynthQuant::Int4 => Some((4, Target::Int4)),
-    };
+    let planned = quant.target().map(|to| unmeasured(config, to));
     let matrix = |parts: &mut Vec<Part>, what: What, name: &str, n: usize, k: usize| {
         let deviation = 1.0 / (k as f32).sqrt();
-        let Some((bits, target)) = form else {
+        let Some(planned) = &planned else {
             parts.push(Part {
                 name: format!("{name}.weight"),
                 shape: vec![n, k],
@@ -151,22 +155,17 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
             });
             return;
         };
-        let shape = QShape {
-            n,
-            k,
-            group: group_of(what, target, config),
-            bits,
-        };
-        let step = 32 / bits as usize;
+        let shape = shape_of(planned, what);
+        let step = 32 / shape.bits as usize;
         parts.push(Part {
             name: format!("{name}.codes"),
             shape: vec![shape.panels(), shape.padded_k() / step, PANEL, 4],
-            kind: Kind::Codes(bits),
+            kind: Kind::Codes(shape.bits),
         });
         parts.push(Part {
             name: format!("{name}.scales"),
             shape: vec![shape.panels(), shape.groups(), PANEL],
-            kind: Kind::Scales(deviation / code_deviation(bits)),
+            kind: Kind::Scales(deviation / code_deviation(shape.bits)),
         });
     };
     let float = |name: String, n: usize, kind: Kind| Part {
@@ -335,7 +334,14 @@ pub(crate) fn write_repeated(
 
 #[cfg(test)]
 mod tests {
+    use kernels::Kernels;
+
     use super::*;
+    use crate::model::qwen2::Qwen2;
+    use crate::pool::Team;
+    use crate::quant::decoder::{DecoderQuant, Hands, mixed_bytes, write_quantized};
+    use crate::store::CONFIG;
+    use crate::weights::{Source, Weights};
 
     #[test]
     fn shapes_have_the_published_number_of_parameters() {
@@ -348,5 +354,70 @@ mod tests {
             assert_eq!(config_of(arch).expect("a shape").parameters(), parameters);
         }
         assert!(config_of("qwen2.5-14b").is_err());
+    }
+    #[test]
+    fn mixed_fills_the_budget_of_every_shape_and_goes_no_further() {
+        for arch in SHAPES {
+            let config = config_of(arch).expect("a shape");
+            let (size, budget) = (file_bytes(&config, SynthQuant::Mixed), mixed_bytes(&config));
+            assert!(size <= budget, "{arch}: {size} of {budget}");
+            assert!(
+                size as f64 > 0.99 * budget as f64,
+                "{arch}: {size} of {budget}"
+            );
+        }
+        let config = config_of("qwen2.5-1.5b").expect("a shape");
+        assert!(file_bytes(&config, SynthQuant::Mixed) <= 950_000_000);
+        let planned = unmeasured(&config, Target::Mixed);
+        assert_eq!(shape_of(&planned, What::Embeddings).bits, 8);
+    }
+
+    #[test]
+    fn mixed_is_as_large_as_what_quantizing_the_same_shape_writes() {
+        let config = Config {
+            hidden_size: 128,
+            num_hidden_layers: 12,
+            num_attention_heads: 4,
+            num_key_value_heads: 1,
+            head_dim: 32,
+            intermediate_size: 384,
+            vocab_size: 512,
+            ..config_of("qwen2.5-0.5b").expect("a shape")
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let to = |name: &str| BufWriter::new(File::create(path(name)).expect("a file"));
+        for (name, quant) in [(WEIGHTS, SynthQuant::F32), ("synth", SynthQuant::Mixed)] {
+            write(to(name), &config, quant, 1, &mut |_, _| {}).expect("it is written");
+        }
+        let json = serde_json::to_vec(&config).expect("it is JSON");
+        std::fs::write(path(CONFIG), json).expect("it is written");
+        let pool = Pool::new(2);
+        let hands = Hands {
+            kernels: Kernels::from_env().expect("a kernel"),
+            team: Team::All(&pool),
+        };
+        let options = DecoderQuant {
+            to: Target::Mixed,
+            group: None,
+            budget_bytes: None,
+        };
+        write_quantized(
+            hands,
+            &Source::open(folder.path()).expect("the floats open"),
+            &config,
+            &[(0..200).collect()],
+            &options,
+            &metadata(&config, SynthQuant::Mixed).expect("metadata"),
+            (to("quantized"), &path("quantized")),
+            &mut |_, _| {},
+        )
+        .expect("it is quantized");
+        let size = |name: &str| std::fs::metadata(path(name)).expect("it is there").len() as f64;
+        let ratio = size("synth") / size("quantized");
+        assert!((ratio - 1.0).abs() < 0.01, "{ratio}");
+        std::fs::rename(path("synth"), path(WEIGHTS)).expect("it is renamed");
+        let weights = Weights::open(&path(WEIGHTS)).expect("it opens");
+        Qwen2::load(&weights, &config, false).expect("it is a model");
     }
 }
