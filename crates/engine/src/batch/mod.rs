@@ -19,7 +19,6 @@ mod class;
 mod cost;
 mod decoder;
 mod greedy;
-mod memory;
 mod model;
 mod plan;
 mod reply;

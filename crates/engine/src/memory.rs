@@ -5,7 +5,7 @@ const PART: u64 = 20;
 
 /// Whether so little memory is available that what is only kept for later should be given back. False where the
 /// system does not say.
-pub(super) fn is_short() -> bool {
+pub(crate) fn is_short() -> bool {
     let Ok(text) = std::fs::read_to_string("/proc/meminfo") else {
         return false;
     };
