@@ -27,7 +27,7 @@ use kernels::{Isa, Kernels};
 use metrics::Measure;
 
 pub use crate::kv_cache::{KvKind, KvStats, Sequence};
-pub use crate::model::qwen2::Config;
+pub use crate::model::qwen2::{Config, RopeScaling};
 pub use plan::Plan;
 pub use room::DEFAULT_KV_BYTES;
 

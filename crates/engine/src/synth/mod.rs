@@ -83,6 +83,7 @@ pub fn config_of(arch: &str) -> Result<Config> {
         max_position_embeddings: 32_768,
         rms_norm_eps: 1e-6,
         rope_theta: 1e6,
+        rope_scaling: None,
         tie_word_embeddings: tied,
         eos_token_ids: vec![151_645],
     })
