@@ -81,6 +81,24 @@ pub enum Error {
         /// Tokens that the model reads.
         context: usize,
     },
+    /// A text is longer than the KV cache, which holds less than the model reads.
+    #[error(
+        "{needed} tokens are needed ({prompt} to read, {reply} to write), but the {limit_bytes} bytes of the KV cache hold {context} of the {reads} that the model reads; allow more bytes (`--kv-mb`), use a smaller type (u8), or shorten the text"
+    )]
+    KvContext {
+        /// All tokens.
+        needed: usize,
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens of the reply.
+        reply: usize,
+        /// Tokens that the cache holds.
+        context: usize,
+        /// Tokens that the model reads.
+        reads: usize,
+        /// Bytes of the cache.
+        limit_bytes: usize,
+    },
     /// The KV cache has no room for a text.
     #[error(
         "no room in the KV cache for {tokens} tokens: they take {needed_bytes} bytes of the {limit_bytes} there are, and other texts hold the rest; allow more bytes, or use a smaller type (u8)"

@@ -27,6 +27,7 @@ pub mod generate;
 pub mod kernel;
 pub mod kv_cache;
 mod measure;
+mod memory;
 pub mod model;
 pub mod pool;
 pub mod quant;

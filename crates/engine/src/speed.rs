@@ -13,7 +13,7 @@ use kernels::{Kernels, QRows};
 
 use crate::decoder::MAX_ROWS;
 use crate::generate::SplitMix64;
-use crate::kv_cache::{KvCache, KvKind, PageShape, Sequence};
+use crate::kv_cache::{KvCache, KvKind, PageShape, Room, Sequence};
 use crate::model::qwen2::matrix::{F32Part, Matrix, Quantized};
 use crate::model::qwen2::{self, Config, Logits, Part, Place, Qwen2};
 use crate::pool::{self, Pool, Team};
@@ -207,7 +207,7 @@ impl Probe {
     /// Times `reads` prompts of [`MAX_ROWS`] tokens and `steps` tokens after the last of them.
     pub fn time(&self, hands: &Hands, reads: usize, steps: usize) -> Result<ProbeTimes> {
         let shape = self.model.page_shape(KvKind::default());
-        let cache = KvCache::new(shape, shape.bytes() * (MAX_ROWS + steps + 64));
+        let cache = KvCache::new(shape, Room::of(shape.bytes() * (MAX_ROWS + steps + 64)));
         let mut work = qwen2::Work::default();
         let vocabulary = self.model.config().vocab_size as u64;
         let mut random = SplitMix64(13);

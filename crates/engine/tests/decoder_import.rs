@@ -144,6 +144,19 @@ fn gguf_of(folder: &Path) -> Vec<u8> {
         let key = string(&format!("{arch}.{key}"));
         entries.push([&key[..], &6_u32.to_le_bytes(), &value].concat());
     }
+    let scaling = &config["rope_scaling"];
+    let kind = scaling["type"].as_str().unwrap_or_default();
+    if matches!(kind, "linear" | "yarn") {
+        let key = |rest: &str| string(&format!("{arch}.rope.scaling.{rest}"));
+        entries.push([key("type"), 8_u32.to_le_bytes().to_vec(), string(kind)].concat());
+        let factor = scaling["factor"].as_f64().unwrap() as f32;
+        let kind = 6_u32.to_le_bytes().to_vec();
+        entries.push([key("factor"), kind, factor.to_le_bytes().to_vec()].concat());
+        if let Some(length) = scaling["original_max_position_embeddings"].as_u64() {
+            let value = [4, length as u32].map(u32::to_le_bytes).concat();
+            entries.push([key("original_context_length"), value].concat());
+        }
+    }
     let array = |key: &str, items: Vec<String>| {
         let head = [9_u32, 8].map(u32::to_le_bytes).concat();
         let count = (items.len() as u64).to_le_bytes().to_vec();
@@ -153,6 +166,16 @@ fn gguf_of(folder: &Path) -> Vec<u8> {
     entries.push(array("tokenizer.ggml.tokens", alphabet()));
     entries.push(array("tokenizer.ggml.merges", Vec::new()));
     let (mut infos, mut data) = (Vec::new(), Vec::new());
+    let factors = llama3_factors(&config);
+    if !factors.is_empty() {
+        infos.extend(string("rope_freqs.weight"));
+        infos.extend(1_u32.to_le_bytes());
+        infos.extend((factors.len() as u64).to_le_bytes());
+        infos.extend(0_u32.to_le_bytes());
+        infos.extend(0_u64.to_le_bytes());
+        data.extend(factors.iter().flat_map(|n| n.to_le_bytes()));
+        data.resize(data.len().next_multiple_of(32), 0);
+    }
     for (name, tensor) in source.tensors() {
         let mut floats = source.floats(name, &tensor.shape).unwrap();
         let heads = match name.rsplit('.').nth(1) {
@@ -184,13 +207,40 @@ fn gguf_of(folder: &Path) -> Vec<u8> {
         data.resize(data.len().next_multiple_of(32), 0);
     }
     let mut file = b"GGUF\x03\0\0\0".to_vec();
-    file.extend((source.tensors().len() as u64).to_le_bytes());
+    let tensors = source.tensors().len() + usize::from(!factors.is_empty());
+    file.extend((tensors as u64).to_le_bytes());
     file.extend((entries.len() as u64).to_le_bytes());
     file.extend(entries.concat());
     file.extend(infos);
     file.resize(file.len().next_multiple_of(32), 0);
     file.extend(data);
     file
+}
+
+/// What llama.cpp's converter makes of `llama3`, after its source: the divisors of the frequencies. None without it.
+fn llama3_factors(config: &Value) -> Vec<f32> {
+    let scaling = &config["rope_scaling"];
+    if scaling["rope_type"] != "llama3" {
+        return Vec::new();
+    }
+    let number = |key: &str| scaling[key].as_f64().unwrap();
+    let (factor, length) = (number("factor"), number("original_max_position_embeddings"));
+    let (low, high) = (number("low_freq_factor"), number("high_freq_factor"));
+    let heads = config["num_attention_heads"].as_f64().unwrap();
+    let width = config["hidden_size"].as_f64().unwrap() / heads;
+    let theta = config["rope_theta"].as_f64().unwrap();
+    let one = |i: usize| {
+        let wave = std::f64::consts::TAU * theta.powf(2.0 * i as f64 / width);
+        if wave < length / high {
+            1.0
+        } else if wave > length / low {
+            factor
+        } else {
+            let smooth = (length / wave - low) / (high - low);
+            1.0 / ((1.0 - smooth) / factor + smooth)
+        }
+    };
+    (0..width as usize / 2).map(|i| one(i) as f32).collect()
 }
 
 /// llama.cpp's name of a tensor.
@@ -217,7 +267,14 @@ fn llama_cpps(name: &str) -> String {
 
 #[test]
 fn a_gguf_file_is_installed_with_config_tokenizer_and_template_and_says_the_same() {
-    for name in ["qwen2-tied", "qwen2-untied", "llama"] {
+    for name in [
+        "qwen2-tied",
+        "qwen2-untied",
+        "llama",
+        "linear-rope",
+        "llama3-rope",
+        "yarn-rope",
+    ] {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("some-model.gguf");
         std::fs::write(&file, gguf_of(&fixture(name))).unwrap();
@@ -231,7 +288,15 @@ fn a_gguf_file_is_installed_with_config_tokenizer_and_template_and_says_the_same
         assert_eq!(info.licence, "apache-2.0");
         assert_eq!(store.verify("some-model").unwrap(), info);
         let folder = store.path("some-model");
-        assert_eq!(logits(&folder), logits(&fixture(name)), "{name}");
+        let (found, wanted) = (logits(&folder), logits(&fixture(name)));
+        match name {
+            // The factors were rounded to f32 on their way.
+            "llama3-rope" => {
+                let apart = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-4;
+                assert!(found.iter().zip(&wanted).all(apart), "{name}");
+            }
+            _ => assert_eq!(found, wanted, "{name}"),
+        }
         assert!(DecoderTokenizer::open(&folder).unwrap().is_compact());
         let template = engine::chat::ChatTemplate::open(&folder).unwrap().unwrap();
         let turn = engine::chat::Message::new("user", "hello");

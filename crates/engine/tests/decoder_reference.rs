@@ -138,6 +138,9 @@ fn logits_are_those_of_transformers() {
         "qwen2-sharded",
         "qwen2-bf16",
         "llama",
+        "linear-rope",
+        "llama3-rope",
+        "yarn-rope",
     ] {
         let decoder = open(&fixture(name));
         let found = worst(

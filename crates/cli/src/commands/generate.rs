@@ -74,6 +74,9 @@ pub(crate) struct Args {
     /// Type of the cached keys and values: f16, u8 or f32
     #[arg(long, value_name = "TYPE", default_value_t = KvKind::F16)]
     kv: KvKind,
+    /// Memory for them in MB [default: enough for as long a text as the model reads, where there is so much]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    kv_mb: Option<u32>,
     /// Threads [default: COMPANION_THREADS, else all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -217,6 +220,7 @@ fn anew(
         &DecoderOptions {
             threads: args.threads,
             kv: args.kv,
+            kv_bytes: args.kv_mb.map(|mb| mb as usize * 1_000_000),
             exact: args.exact,
             ..DecoderOptions::default()
         },

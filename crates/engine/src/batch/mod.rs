@@ -20,7 +20,6 @@ mod cost;
 mod decoder;
 mod forks;
 mod greedy;
-mod memory;
 mod model;
 mod plan;
 mod reply;

@@ -14,8 +14,9 @@ use super::batcher::{Job, Shared, State};
 use super::forks::Forks;
 use super::plan::{Piece, Plan, Step};
 use super::request::{Chore, Driver, End, Next, RequestId};
-use super::{Class, Model, Part, memory};
+use super::{Class, Model, Part};
 use crate::measure::Clock;
+use crate::memory;
 
 /// How long a step that may not begin yet, and an idle worker, sleep at most before they look again.
 const NAP: Duration = Duration::from_secs(2);

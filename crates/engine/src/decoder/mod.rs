@@ -18,6 +18,7 @@
 //! ```
 
 mod plan;
+mod room;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -26,13 +27,15 @@ use kernels::{Isa, Kernels};
 use metrics::Measure;
 
 pub use crate::kv_cache::{KvKind, KvStats, Sequence};
-pub use crate::model::qwen2::Config;
+pub use crate::model::qwen2::{Config, RopeScaling};
 pub use plan::Plan;
+pub use room::DEFAULT_KV_BYTES;
 
 use crate::chat::{ChatTemplate, Message};
 use crate::generate::SchemaCompiler;
 use crate::kv_cache::KvCache;
 use crate::measure::Opening;
+use crate::memory;
 use crate::model::qwen2::{self, Logits, Part, Qwen2};
 use crate::pool::{self, Pool, Team};
 use crate::read::{MAX_MANIFEST_BYTES, read_text};
@@ -52,16 +55,13 @@ pub struct DecoderOptions {
     pub kernel: Option<Isa>,
     /// The type of the cached keys and values.
     pub kv: KvKind,
-    /// Bytes that cached keys and values may take; `None`: [`DEFAULT_KV_BYTES`], or what one page takes if that
-    /// is more. They are taken as they are needed.
+    /// Bytes that cached keys and values may take; `None`: [`DEFAULT_KV_BYTES`], or what one text takes that is as long
+    /// as the model reads, if that is more and the machine has it. They are taken as they are needed.
     pub kv_bytes: Option<usize>,
     /// The same bits on every instruction set also for float weights, whose products are summed in the
     /// registers' order otherwise. Quantized weights give the same bits without it.
     pub exact: bool,
 }
-
-/// Bytes of cached keys and values where nobody says: about 19,000 tokens of Qwen2.5-1.5B in f16.
-pub const DEFAULT_KV_BYTES: usize = 512 << 20;
 
 /// Rows that pass through the network together at most: more would not be faster and would need more memory.
 pub const MAX_ROWS: usize = 256;
@@ -110,12 +110,18 @@ impl Decoder {
         let threads = pool::thread_count(options.threads)?;
         let model = load(dir, options.exact)?;
         let shape = model.page_shape(options.kv);
-        let bytes = options.kv_bytes.unwrap_or(DEFAULT_KV_BYTES);
-        if bytes < shape.bytes() {
+        let room = room::room(
+            options.kv_bytes,
+            shape,
+            model.config().max_position_embeddings,
+            model.bytes(),
+            memory::available_bytes(),
+        );
+        if room.bytes < shape.bytes() {
             return Err(Error::KvFull {
                 tokens: 1,
                 needed_bytes: shape.bytes(),
-                limit_bytes: bytes,
+                limit_bytes: room.bytes,
             });
         }
         let has_tokenizer = [TOKENIZER, COMPILED_TOKENIZER]
@@ -139,7 +145,7 @@ impl Decoder {
                 model,
                 kernels,
                 pool: Pool::new(threads),
-                kv: KvCache::new(shape, bytes),
+                kv: KvCache::new(shape, room),
                 work: Mutex::default(),
                 id: id_of(dir),
             }),
@@ -243,7 +249,19 @@ impl Decoder {
 
     /// Whether a prompt and a reply of so many tokens fit the context; the error says what is missing.
     pub fn plan(&self, prompt: usize, reply: usize) -> Result<Plan> {
-        Plan::new(prompt, reply, self.context())
+        let (context, reads) = (self.context(), self.config().max_position_embeddings);
+        let needed = prompt.saturating_add(reply);
+        if needed > context && context < reads {
+            return Err(Error::KvContext {
+                needed,
+                prompt,
+                reply,
+                context,
+                reads,
+                limit_bytes: self.kv_stats().limit_bytes,
+            });
+        }
+        Plan::new(prompt, reply, context)
     }
 
     /// A sequence that is to read `prompt`. The longest prefix that the cache knows is read already:

@@ -285,6 +285,11 @@ fn refuses_what_does_not_fit_and_changes_nothing() {
         },
     );
     assert_eq!(small.context(), 96);
+    let error = small.plan(90, 7).expect_err("the cache holds 96");
+    assert!(
+        error.to_string().contains("KV cache hold 96 of the 700"),
+        "{error}"
+    );
     let (mut one, _) = read(&small, &[1; 60], 100);
     let (mut two, _) = read(&small, &[2; 20], 100);
     let mut work = [

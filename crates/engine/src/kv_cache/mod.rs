@@ -28,17 +28,39 @@ pub(crate) struct KvCache {
     shape: PageShape,
     /// Pages that there may be.
     limit: usize,
+    /// Pages of these that are kept when no sequence holds them.
+    kept: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Pages made so far, in use or not.
+    /// Pages there are, in use or not.
     made: usize,
     free: Vec<Page>,
     tree: Tree,
     tokens_asked: u64,
     tokens_found: u64,
+}
+
+/// How much a cache may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Bytes in all.
+    pub(crate) bytes: usize,
+    /// Bytes up to which prefixes are kept for later texts. Beyond them a page is made only where sequences hold all
+    /// the others, and is given back to the system when they end.
+    pub(crate) kept_bytes: usize,
+}
+
+impl Room {
+    /// Room for `bytes`, all of which may be kept.
+    pub(crate) fn of(bytes: usize) -> Room {
+        Room {
+            bytes,
+            kept_bytes: bytes,
+        }
+    }
 }
 
 /// What a cache holds.
@@ -57,11 +79,12 @@ pub struct KvStats {
 }
 
 impl KvCache {
-    /// A cache of `bytes` at most, in whole pages.
-    pub(crate) fn new(shape: PageShape, bytes: usize) -> Arc<KvCache> {
+    /// A cache with this much room, in whole pages.
+    pub(crate) fn new(shape: PageShape, room: Room) -> Arc<KvCache> {
         Arc::new(KvCache {
             shape,
-            limit: bytes / shape.bytes(),
+            limit: room.bytes / shape.bytes(),
+            kept: room.kept_bytes / shape.bytes(),
             state: Mutex::default(),
         })
     }
@@ -116,16 +139,39 @@ impl State {
         if let Some(page) = self.free.pop() {
             return Some(page);
         }
-        if self.made < cache.limit {
-            self.made += 1;
-            return Some(Page::new(cache.shape));
+        if self.made < cache.kept {
+            return Some(self.make(cache));
         }
+        match self.evict() {
+            None if self.made < cache.limit => Some(self.make(cache)),
+            page => page,
+        }
+    }
+
+    fn make(&mut self, cache: &KvCache) -> Page {
+        self.made += 1;
+        Page::new(cache.shape)
+    }
+
+    /// The page that the tree can do without most easily.
+    fn evict(&mut self) -> Option<Page> {
         loop {
             // The page that was evicted may have found a holder meanwhile, on another thread.
             match Arc::into_inner(self.tree.evict()?) {
                 Some(page) => return Some(page),
                 None => continue,
             }
+        }
+    }
+
+    /// Gives pages back to the system until no more than `kept` are left, or sequences hold them all.
+    fn trim(&mut self, kept: usize) {
+        while self.made > kept {
+            let Some(page) = self.free.pop().or_else(|| self.evict()) else {
+                break;
+            };
+            drop(page);
+            self.made -= 1;
         }
     }
 
@@ -278,6 +324,7 @@ impl Drop for Sequence {
             old.into_iter().for_each(|page| state.release(page));
         }
         self.pages.drain(..).for_each(|page| state.release(page));
+        state.trim(cache.kept);
     }
 }
 

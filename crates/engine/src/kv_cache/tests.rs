@@ -13,6 +13,14 @@ const SHAPE: PageShape = PageShape {
     kind: KvKind::F32,
 };
 
+/// Room for `limit` pages and a byte, of which `kept` are kept.
+fn pages(limit: usize, kept: usize) -> Room {
+    Room {
+        bytes: limit * SHAPE.bytes() + 1,
+        kept_bytes: kept * SHAPE.bytes() + 1,
+    }
+}
+
 /// What stands in a page for the last of `tokens`: it depends on all of them.
 fn mark(tokens: &[u32]) -> f32 {
     tokens
@@ -53,7 +61,7 @@ fn check(sequence: &Sequence) {
 
 #[test]
 fn a_second_reader_finds_the_prefix_token_by_token() {
-    let cache = KvCache::new(SHAPE, 100 * SHAPE.bytes());
+    let cache = KvCache::new(SHAPE, pages(100, 100));
     let text: Vec<u32> = (0..75).collect();
     let mut first = cache.start(&text);
     assert!(first.is_empty());
@@ -83,7 +91,7 @@ fn a_second_reader_finds_the_prefix_token_by_token() {
 
 #[test]
 fn forks_share_pages_until_they_part() {
-    let cache = KvCache::new(SHAPE, 100 * SHAPE.bytes());
+    let cache = KvCache::new(SHAPE, pages(100, 100));
     let mut origin = cache.start(&[]);
     read(&mut origin, &(0..40).collect::<Vec<_>>()).expect("there is room");
     let mut forks: Vec<_> = (0..3).map(|_| origin.fork()).collect();
@@ -98,7 +106,7 @@ fn forks_share_pages_until_they_part() {
 
 #[test]
 fn says_what_is_missing_when_the_bytes_do_not_suffice() {
-    let cache = KvCache::new(SHAPE, 3 * SHAPE.bytes() + 1);
+    let cache = KvCache::new(SHAPE, pages(3, 3));
     assert_eq!(cache.capacity(), 3 * KV_TOKENS);
     let mut held = cache.start(&[]);
     read(&mut held, &[1; 40]).expect("there is room");
@@ -111,6 +119,28 @@ fn says_what_is_missing_when_the_bytes_do_not_suffice() {
     // The tree gives up what `held` left.
     read(&mut other, &[3; 40]).expect("there is room again");
     check(&other);
+}
+
+#[test]
+fn pages_are_made_when_needed_and_only_some_are_kept() {
+    let cache = KvCache::new(SHAPE, pages(10, 3));
+    let made = || cache.lock().made;
+    assert_eq!(made(), 0);
+    let mut short = cache.start(&[]);
+    read(&mut short, &[1; 40]).expect("there is room");
+    assert_eq!(made(), 2);
+    drop(short);
+    // What is kept makes room before more pages are made.
+    let mut long = cache.start(&[]);
+    read(&mut long, &[2; 96]).expect("there is room");
+    assert_eq!((made(), cache.start(&[1; 40]).len()), (3, 0));
+    read(&mut long, &[2; 200]).expect("there is room");
+    assert_eq!(made(), 10);
+    check(&long);
+    read(&mut long, &[2; 40]).expect_err("there are no more than ten");
+    drop(long);
+    assert_eq!((made(), cache.stats().idle_bytes), (3, 3 * SHAPE.bytes()));
+    assert_eq!(cache.start(&[2; 200]).len(), 96, "the beginning is kept");
 }
 
 /// A step of a user of the cache.
@@ -139,8 +169,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn no_page_is_lost_shared_in_writing_or_given_away(steps in steps(), limit in 4_usize..30) {
-        let cache = KvCache::new(SHAPE, limit * SHAPE.bytes());
+    fn no_page_is_lost_shared_in_writing_or_given_away(steps in steps(), limit in 4_usize..30, kept in 1_usize..30) {
+        let cache = KvCache::new(SHAPE, pages(limit, kept.min(limit)));
         let mut live: Vec<Sequence> = Vec::new();
         for step in steps {
             let pick = |i: usize| i % live.len().max(1);
@@ -182,6 +212,7 @@ proptest! {
         }
         live.clear();
         prop_assert_eq!(cache.stats().used_bytes, cache.stats().idle_bytes);
+        prop_assert!(cache.stats().used_bytes <= kept * SHAPE.bytes());
         cache.clear();
         prop_assert_eq!(cache.stats().used_bytes, 0);
     }

@@ -48,6 +48,17 @@ pub fn hostile() -> Vec<Case> {
             number("qwen2.attention.head_count", 2),
         ]
     };
+    let sizes = || {
+        let numbers = [
+            ("embedding_length", 8),
+            ("block_count", 1),
+            ("feed_forward_length", 8),
+            ("context_length", 8),
+            ("attention.layer_norm_rms_epsilon", 1),
+        ];
+        let numbers = numbers.map(|(key, value)| number(&format!("qwen2.{key}"), value));
+        [qwen(), numbers.to_vec()].concat()
+    };
     let header = |tensors: u64, entries: u64| {
         let mut bytes = b"GGUF\x03\0\0\0".to_vec();
         bytes.extend(tensors.to_le_bytes());
@@ -216,6 +227,60 @@ pub fn hostile() -> Vec<Case> {
                 64,
             ),
             "tensor \"output.weight\": it stands twice",
+        ),
+        (
+            "factors of no head",
+            file(
+                &sizes(),
+                &[
+                    info("token_embd.weight", &[8, 2], 0, 0),
+                    info("rope_freqs.weight", &[3], 0, 64),
+                ],
+                96,
+            ),
+            "tensor \"rope_freqs.weight\": 3 numbers for the 2 pairs of a head",
+        ),
+        (
+            "factors of nought",
+            file(
+                &sizes(),
+                &[
+                    info("token_embd.weight", &[8, 2], 0, 0),
+                    info("rope_freqs.weight", &[2], 0, 64),
+                ],
+                96,
+            ),
+            "tensor \"rope_freqs.weight\": 0 divides no frequency",
+        ),
+        (
+            "factors in halves",
+            file(&qwen(), &[info("rope_freqs.weight", &[8], 1, 0)], 32),
+            "tensor \"rope_freqs.weight\": it is not in F32",
+        ),
+        (
+            "another scaling",
+            file(
+                &[sizes(), vec![text("qwen2.rope.scaling.type", "longrope")]].concat(),
+                &[info("token_embd.weight", &[8, 2], 0, 0)],
+                64,
+            ),
+            "metadata \"qwen2.rope.scaling.type\" is \"longrope\", expected none, linear or yarn",
+        ),
+        (
+            "an attention factor of llama.cpp's own",
+            file(
+                &[
+                    sizes(),
+                    vec![
+                        text("qwen2.rope.scaling.type", "yarn"),
+                        number("qwen2.rope.scaling.attn_factor", 2),
+                    ],
+                ]
+                .concat(),
+                &[info("token_embd.weight", &[8, 2], 0, 0)],
+                64,
+            ),
+            "metadata \"qwen2.rope.scaling.attn_factor\" is \"2\", expected 1",
         ),
         (
             "no embedding",

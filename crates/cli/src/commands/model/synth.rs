@@ -30,6 +30,8 @@ enum Quant {
     Int8,
     /// 4 bits a weight
     Int4,
+    /// 4 bits a weight, and 8 for as many as `model quantize --to mixed` gives them to
+    Mixed,
     /// Floats
     F32,
 }
@@ -38,6 +40,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
     let quant = match args.quant {
         Quant::Int8 => SynthQuant::Int8,
         Quant::Int4 => SynthQuant::Int4,
+        Quant::Mixed => SynthQuant::Mixed,
         Quant::F32 => SynthQuant::F32,
     };
     engine::synth::config_of(&args.arch)?;

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::rope::Rotation;
+use super::scaling::RopeScaling;
 use crate::read::{MAX_CONFIG_BYTES, read_text};
 use crate::store::CONFIG;
 use crate::weights::Weights;
@@ -35,6 +37,9 @@ pub struct Config {
     pub rms_norm_eps: f32,
     /// Base of the rotary positions.
     pub rope_theta: f32,
+    /// How they are slowed down for texts longer than the model was first trained on; none as a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rope_scaling: Option<RopeScaling>,
     /// Whether the embeddings are the head too.
     pub tie_word_embeddings: bool,
     /// Tokens that end a text.
@@ -90,6 +95,8 @@ impl Config {
         if heads == 0 {
             return Err("num_attention_heads is 0, which no decoder has".into());
         }
+        let reads = needed("max_position_embeddings")?;
+        let rope_scaling = RopeScaling::parse(&json, reads)?;
         let config = Config {
             model_type: json["model_type"].as_str().unwrap_or_default().to_owned(),
             hidden_size,
@@ -99,9 +106,11 @@ impl Config {
             head_dim: size("head_dim")?.unwrap_or(hidden_size / heads),
             intermediate_size: needed("intermediate_size")?,
             vocab_size: needed("vocab_size")?,
-            max_position_embeddings: needed("max_position_embeddings")?,
+            max_position_embeddings: (rope_scaling.as_ref())
+                .map_or(reads, |scaling| scaling.reads(reads)),
             rms_norm_eps: number("rms_norm_eps", 1e-6)?,
             rope_theta: number("rope_theta", 10_000.0)?,
+            rope_scaling,
             tie_word_embeddings: json["tie_word_embeddings"].as_bool().unwrap_or(false),
             eos_token_ids: end_tokens(&json)?,
         };
@@ -149,6 +158,18 @@ impl Config {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(format!("{name} is {value}, expected a positive number"));
             }
+        }
+        if let Some(RopeScaling::Factors { factors }) = &self.rope_scaling
+            && factors.len() != self.head_dim / 2
+        {
+            return Err(format!(
+                "rope_scaling has {} factors for the {} pairs of a head",
+                factors.len(),
+                self.head_dim / 2
+            ));
+        }
+        if self.rope_scaling.is_some() && !Rotation::of(self).is_finite() {
+            return Err("rope_theta and rope_scaling make angles that are no numbers".into());
         }
         Ok(())
     }
@@ -200,17 +221,10 @@ fn refuse_unsupported(json: &Value) -> std::result::Result<(), String> {
     }) {
         return refuse(format!("layer type {kind}"));
     }
-    for name in ["rope_scaling", "rope_parameters"] {
-        let kind = json[name]
-            .get("rope_type")
-            .or_else(|| json[name].get("type"));
-        match kind.map(|kind| kind.as_str().unwrap_or_default()) {
-            None if name == "rope_scaling" && !json[name].is_null() => {
-                return refuse(format!("{name} {}", json[name]));
-            }
-            None | Some("default") => {}
-            Some(kind) => return refuse(format!("{name} of type {kind:?}")),
-        }
+    if let Some(part) =
+        rope(json, "partial_rotary_factor").filter(|part| part.as_f64() != Some(1.0))
+    {
+        return refuse(format!("partial_rotary_factor {part}"));
     }
     for name in ["attention_bias", "mlp_bias"] {
         if flag(name) {
@@ -270,6 +284,46 @@ mod tests {
     }
 
     #[test]
+    fn reads_how_positions_are_scaled_and_what_it_writes_of_it() {
+        let with = |scaling: &str| {
+            let text = QWEN.replace("\"hidden_act\"", &format!("{scaling}, \"hidden_act\""));
+            let config = Config::parse(text.as_bytes()).expect(scaling);
+            let again = serde_json::to_vec(&config).expect("it is JSON");
+            assert_eq!(Config::parse(&again).as_ref(), Ok(&config), "{scaling}");
+            config
+        };
+        // As the cards of Qwen2.5 have it added, the length left as it was.
+        let yarn = with(
+            r#""rope_scaling": {"factor": 4.0, "original_max_position_embeddings": 32768, "type": "yarn"}"#,
+        );
+        assert_eq!(yarn.max_position_embeddings, 131_072);
+        let Some(RopeScaling::Yarn {
+            attention_factor, ..
+        }) = yarn.rope_scaling
+        else {
+            panic!("{:?}", yarn.rope_scaling)
+        };
+        assert!((attention_factor - 1.138_629_4).abs() < 1e-6);
+        // Where no length is given, it is what the model says that it reads.
+        let own = with(r#""rope_scaling": {"factor": 4.0, "rope_type": "yarn"}"#);
+        assert_eq!(own.max_position_embeddings, 131_072);
+        let llama3 = with(
+            r#""rope_parameters": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}"#,
+        );
+        assert_eq!(llama3.max_position_embeddings, 32_768);
+        assert!(matches!(
+            llama3.rope_scaling,
+            Some(RopeScaling::Llama3 { factor: 32.0, .. })
+        ));
+        with(r#""rope_scaling": {"type": "linear", "factor": 2.5}"#);
+        let factors = vec!["1.5"; 32].join(", ");
+        with(&format!(
+            r#""rope_scaling": {{"rope_type": "factors", "factors": [{factors}]}}"#
+        ));
+    }
+
+    #[test]
     fn refuses_by_name_what_it_does_not_do() {
         for (from, to, named) in [
             (
@@ -289,8 +343,48 @@ mod tests {
             ),
             (
                 "\"hidden_act\"",
+                "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 4}, \"hidden_act\"",
+                "dynamic",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_parameters\": {\"rope_type\": \"longrope\"}, \"hidden_act\"",
+                "longrope",
+            ),
+            (
+                "\"hidden_act\"",
                 "\"rope_scaling\": {\"type\": \"yarn\"}, \"hidden_act\"",
-                "yarn",
+                "factor is missing in rope_scaling of type \"yarn\"",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0}, \"hidden_act\"",
+                "factor is 0",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4, \"mscale\": 1}, \"hidden_act\"",
+                "mscale",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 1e9, \"original_max_position_embeddings\": 9}, \"hidden_act\"",
+                "max_position_embeddings",
+            ),
+            (
+                "\"rope_theta\": 1000000.0",
+                "\"rope_theta\": 1.0, \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4}",
+                "no numbers",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"rope_scaling\": {\"type\": \"factors\", \"factors\": [1, 2]}, \"hidden_act\"",
+                "2 factors for the 32 pairs",
+            ),
+            (
+                "\"hidden_act\"",
+                "\"partial_rotary_factor\": 0.5, \"hidden_act\"",
+                "partial_rotary_factor",
             ),
             (
                 "\"hidden_act\"",

@@ -120,7 +120,7 @@ impl Qwen2 {
         let mut count: usize = parts.iter().map(|part| part.tokens.len()).sum();
         self.embed(hands, parts, &mut work.hidden);
         let positions = rows.iter().flat_map(|r| r.position..r.position + r.count);
-        work.angles.set(&self.frequencies, positions);
+        work.angles.set(&self.rotation, positions);
 
         resize(&mut work.normed, count * h);
         resize(&mut work.outer, count * h);
@@ -143,7 +143,7 @@ impl Qwen2 {
                 keep_wanted_rows(parts, &mut rows, work, h, self.config.qkv_size());
                 count = rows.iter().map(|rows| rows.count).sum();
                 let positions = rows.iter().flat_map(|r| r.position..r.position + r.count);
-                work.angles.set(&self.frequencies, positions);
+                work.angles.set(&self.rotation, positions);
                 if count == 0 {
                     return Vec::new();
                 }

@@ -3,7 +3,7 @@
 use kernels::{QMatrix, QShape};
 
 use super::matrix::{F32Part, Matrix, Quantized};
-use super::{Config, Layer, Qwen2, rope};
+use super::{Config, Layer, Qwen2, Rotation};
 use crate::weights::{Source, Tensor, TensorInfo, WeightError, Weights};
 
 /// The version of the layout of quantized decoders; another one is refused.
@@ -85,7 +85,7 @@ impl Qwen2 {
                 true => None,
                 false => Some(table("lm_head")?),
             },
-            frequencies: rope::frequencies(config.rope_theta, config.head_dim),
+            rotation: Rotation::of(config),
             config: config.clone(),
         })
     }
@@ -135,7 +135,7 @@ impl Qwen2 {
                 true => None,
                 false => Some(table("lm_head")?),
             },
-            frequencies: rope::frequencies(config.rope_theta, config.head_dim),
+            rotation: Rotation::of(config),
             config: config.clone(),
         })
     }

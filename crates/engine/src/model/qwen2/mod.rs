@@ -10,7 +10,8 @@ mod config;
 mod forward;
 mod load;
 pub(crate) mod matrix;
-mod rope;
+pub(crate) mod rope;
+mod scaling;
 
 use kernels::{Kernels, KvShape, WeightType};
 
@@ -20,6 +21,8 @@ pub(crate) use forward::{Logits, Part, Work};
 pub(crate) use forward::{Observer, Place};
 pub(crate) use load::FORMAT;
 use matrix::Matrix;
+use rope::Rotation;
+pub use scaling::RopeScaling;
 
 use crate::kv_cache::{KvKind, PageShape};
 use crate::pool::Team;
@@ -38,8 +41,7 @@ pub(crate) struct Qwen2 {
     norm: Tensor<f32>,
     /// `[vocab_size, hidden]`, where it is not the embeddings.
     head: Option<Matrix>,
-    /// `[head_dim / 2]`: what a position adds to the angle of each pair.
-    frequencies: Vec<f32>,
+    rotation: Rotation,
 }
 
 struct Layer {

@@ -23,7 +23,8 @@ use kernels::Kernels;
 
 pub use install::{DecoderReport, calibration_entries, quantize_decoder};
 pub(crate) use pass::Place;
-pub(crate) use plan::{EMBEDDINGS, GROUP, HEAD, What, group_of};
+pub(crate) use plan::{EMBEDDINGS, GROUP, HEAD, What, shape_of};
+pub(crate) use worth::unmeasured;
 pub(crate) use write::write_quantized;
 
 use crate::pool::Team;

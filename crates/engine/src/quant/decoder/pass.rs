@@ -3,9 +3,10 @@
 //! The engine's own forward pass wants the whole model in memory. Quantizing goes through it layer by layer, with the
 //! rows of all texts at once, so this is that pass for a single layer and short texts: no cache, no pages.
 
-use kernels::{Kernels, LinearF32, MatMut};
+use kernels::{Kernels, LinearF32, MatMut, Rope};
 
 use crate::model::qwen2::Config;
+use crate::model::qwen2::rope::{Angles, Rotation};
 use crate::pool::Team;
 
 /// The float weights of a layer. Matrices are `[outputs, inputs]`, row-major.
@@ -196,9 +197,11 @@ impl Pass<'_> {
             ..
         } = *self.config;
         let row = self.config.qkv_size();
+        let mut angles = Angles::default();
+        angles.set(&Rotation::of(self.config), 0..qkv.len() / row);
         for (position, row) in qkv.chunks_exact_mut(row).enumerate() {
             for head in row[..(heads + kv_heads) * width].chunks_exact_mut(width) {
-                self.rotate(head, position);
+                rotate(head, angles.of(position, 1));
             }
         }
         let scale = 1.0 / (width as f32).sqrt();
@@ -221,17 +224,13 @@ impl Pass<'_> {
             }
         }
     }
+}
 
-    /// The rotary position of one head: its halves are the two coordinates.
-    fn rotate(self, head: &mut [f32], position: usize) {
-        let width = head.len();
-        let (first, second) = head.split_at_mut(width / 2);
-        for (i, (a, b)) in first.iter_mut().zip(second).enumerate() {
-            let power = -2.0 * i as f64 / width as f64;
-            let angle = position as f64 * f64::from(self.config.rope_theta).powf(power);
-            let (sin, cos) = (angle.sin() as f32, angle.cos() as f32);
-            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-        }
+/// The rotary position of one head: its halves are the two coordinates.
+fn rotate(head: &mut [f32], by: Rope<'_>) {
+    let (first, second) = head.split_at_mut(head.len() / 2);
+    for ((a, b), (cos, sin)) in first.iter_mut().zip(second).zip(by.cos.iter().zip(by.sin)) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
     }
 }
 

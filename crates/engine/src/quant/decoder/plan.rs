@@ -39,7 +39,7 @@ const FINE_GROUP: usize = 32;
 /// What is lost in 8 bits is lost by the activations, half of it by those of `down_proj`, whose values have long tails.
 /// In 4 bits a table that is both embeddings and head loses as much as all layers. `mixed` spends its bytes on 8 bits.
 /// (Measured: docs/quantization.md.)
-pub(crate) fn group_of(what: What, to: Target, config: &Config) -> usize {
+fn group_of(what: What, to: Target, config: &Config) -> usize {
     match (what, to) {
         (_, Target::Mixed) => GROUP,
         (What::Layer(_, Place::Down), _) => FINE_GROUP,

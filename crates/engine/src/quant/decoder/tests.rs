@@ -142,6 +142,9 @@ fn the_pass_that_calibrates_is_the_forward_pass() {
         "qwen2-bf16",
         "qwen2-sharded",
         "llama",
+        "linear-rope",
+        "llama3-rope",
+        "yarn-rope",
     ] {
         let (source, config) = open(name);
         for at in 0..4 {

@@ -15,8 +15,9 @@ use super::pass::{Pass, Place, States};
 use super::plan::{self, Planned, What, Worth};
 use super::rounding::{Inputs, Loss, round_matrix};
 use super::write::{embed, observe, read_layer};
-use super::{DecoderQuant, Hands, mixed_bytes};
+use super::{DecoderQuant, Hands, Target, mixed_bytes};
 use crate::Result;
+use crate::generate::SplitMix64;
 use crate::model::qwen2::Config;
 use crate::weights::Source;
 
@@ -35,20 +36,49 @@ pub(crate) fn spend_bits(
     options: &DecoderQuant,
     planned: &mut [Planned],
 ) -> Result<()> {
-    let budget = (options.budget_bytes).unwrap_or_else(|| mixed_bytes(config));
-    let spent = planned.iter().map(|p| plan::bytes(p.shape)).sum::<u64>() + floats(config);
     let gains = gains(hands, source, config, texts, planned)?;
+    let budget = (options.budget_bytes).unwrap_or_else(|| mixed_bytes(config));
+    spend_budget(config, &gains, budget, planned);
+    Ok(())
+}
+
+/// Every matrix of a network whose weights nobody measured, in the order of the file. In `mixed`, 8 bits are spent as
+/// quantizing spends them, on tied embeddings first, and among the layers as chance has it: which of them would gain
+/// most is not known. Tables that are not tied keep 4 bits, as a byte does less for them than for a layer.
+pub(crate) fn unmeasured(config: &Config, to: Target) -> Vec<Planned> {
+    let options = DecoderQuant {
+        to,
+        group: None,
+        budget_bytes: None,
+    };
+    let mut planned = plan::matrices(config, &options);
+    if to == Target::Mixed {
+        // Always the same, so that a shape has one size and one speed.
+        let mut random = SplitMix64(1);
+        let mut gain = |planned: &Planned| match planned.what {
+            What::Layer(..) => plan::bytes(planned.shape) as f64 * (1.0 + random.unit()),
+            What::Embeddings if config.tie_word_embeddings => f64::INFINITY,
+            What::Embeddings | What::Head => 0.0,
+        };
+        let gains: Vec<f64> = planned.iter().map(&mut gain).collect();
+        spend_budget(config, &gains, mixed_bytes(config), &mut planned);
+    }
+    planned
+}
+
+/// Gives 8 bits to those of `planned` that `gains` says it is worth most for, so that the file has `budget` bytes at most.
+fn spend_budget(config: &Config, gains: &[f64], budget: u64, planned: &mut [Planned]) {
+    let spent = planned.iter().map(|p| plan::bytes(p.shape)).sum::<u64>() + floats(config);
     let eight = |shape: QShape| QShape { bits: 8, ..shape };
     let worths: Vec<Worth> = (planned.iter().zip(gains))
         .map(|(planned, gain)| Worth {
-            gain,
+            gain: *gain,
             bytes: plan::bytes(eight(planned.shape)) - plan::bytes(planned.shape),
         })
         .collect();
     for i in plan::spend(&worths, budget.saturating_sub(spent)) {
         planned[i].shape = eight(planned[i].shape);
     }
-    Ok(())
 }
 
 /// Bytes of norms and biases, and room for the header.

@@ -11,6 +11,9 @@ use super::Metadata;
 /// No size of a network that runs on a laptop is beyond this.
 const MAX_SIZE: u64 = 1 << 24;
 
+/// The tensor of numbers that the rotary frequencies are divided by, as llama.cpp's converter writes it for Llama 3.1.
+pub(super) const FREQUENCIES: &str = "rope_freqs.weight";
+
 /// What else depends on.
 pub(super) struct Shape {
     arch: &'static str,
@@ -59,11 +62,13 @@ fn positive(metadata: &Metadata, key: &str) -> Result<Option<f64>, WeightError> 
     }
 }
 
-/// The `config.json` of the model, from its metadata and from which tensors there are.
+/// The `config.json` of the model, from its metadata, from which tensors there are, and from the numbers of
+/// [`FREQUENCIES`] if it is one of them.
 pub(super) fn json(
     metadata: &Metadata,
     shape: &Shape,
     tensors: &BTreeMap<String, SourceTensor>,
+    factors: Option<&[f32]>,
 ) -> Result<String, WeightError> {
     let arch = shape.arch;
     let key = |rest: &str| format!("{arch}.{rest}");
@@ -108,7 +113,15 @@ pub(super) fn json(
     config.insert("rms_norm_eps".into(), short(epsilon));
     let theta = positive(metadata, &key("rope.freq_base"))?.unwrap_or(10_000.0);
     config.insert("rope_theta".into(), short(theta));
-    if let Some(scaling) = rope_scaling(metadata, arch)? {
+    let scaling = match (rope_scaling(metadata, arch)?, factors) {
+        (scaling, None) => scaling,
+        (None, Some(factors)) => Some(own_frequencies(factors, head_dim)?),
+        (Some(_), Some(_)) => {
+            let key = key("rope.scaling.type");
+            return Err(metadata.unexpected(&key, &format!("none beside {FREQUENCIES}")));
+        }
+    };
+    if let Some(scaling) = scaling {
         config.insert("rope_scaling".into(), scaling);
     }
     config.insert("vocab_size".into(), json!(vocabulary));
@@ -154,5 +167,40 @@ fn rope_scaling(metadata: &Metadata, arch: &str) -> Result<Option<Value>, Weight
         let original = size(metadata, &original)?;
         scaling.insert("original_max_position_embeddings".into(), json!(original));
     }
+    for name in ["beta_fast", "beta_slow"] {
+        if let Some(turns) = positive(metadata, &key(&format!("yarn_{name}")))? {
+            scaling.insert(name.into(), short(turns));
+        }
+    }
+    // What llama.cpp multiplies its own attention factor by, and how much of the ramp it takes.
+    for name in ["attn_factor", "yarn_attn_factor", "yarn_ext_factor"] {
+        if positive(metadata, &key(name))?.is_some_and(|number| number != 1.0) {
+            return Err(metadata.unexpected(&key(name), "1"));
+        }
+    }
+    let multiplier = key("yarn_log_multiplier");
+    if metadata.has(&multiplier) {
+        return Err(metadata.unexpected(&multiplier, "nothing"));
+    }
     Ok(Some(Value::Object(scaling)))
+}
+
+/// A head's own divisors of the frequencies.
+fn own_frequencies(factors: &[f32], head_dim: usize) -> Result<Value, WeightError> {
+    let refused = |reason: String| WeightError::BadPacking {
+        tensor: FREQUENCIES.to_owned(),
+        reason,
+    };
+    if 2 * factors.len() != head_dim {
+        return Err(refused(format!(
+            "{} numbers for the {} pairs of a head",
+            factors.len(),
+            head_dim / 2
+        )));
+    }
+    if let Some(factor) = (factors.iter()).find(|factor| !(factor.is_finite() && **factor > 0.0)) {
+        return Err(refused(format!("{factor} divides no frequency")));
+    }
+    let factors: Vec<Value> = factors.iter().map(|f| short(f64::from(*f))).collect();
+    Ok(json!({"rope_type": "factors", "factors": factors}))
 }

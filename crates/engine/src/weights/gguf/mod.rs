@@ -16,9 +16,9 @@ pub(super) use header::MAGIC;
 pub use metadata::Metadata;
 pub use types::Block;
 
-use super::WeightError;
 use super::map::Bytes;
 use super::source::{Order, SourceTensor};
+use super::{Dtype, Storage, WeightError};
 
 /// A file past the door.
 pub(super) struct Gguf {
@@ -42,16 +42,16 @@ pub(super) fn read(file: Arc<Bytes>) -> Result<Gguf, WeightError> {
     }
     let shape = config::Shape::of(&metadata)?;
     let mut named = BTreeMap::new();
+    let mut factors = None;
     for tensor in tensors {
         let name = tensor.name.text(bytes);
         let refused = |reason: &str| WeightError::BadPacking {
             tensor: name.to_owned(),
             reason: reason.to_owned(),
         };
-        if name == "rope_freqs.weight" {
-            return Err(refused(
-                "rotary frequencies of a model's own cannot be used; convert from its Hugging Face folder instead",
-            ));
+        if name == config::FREQUENCIES {
+            factors = Some(floats(bytes, &tensor).ok_or_else(|| refused("it is not in F32"))?);
+            continue;
         }
         let ours = names::hugging_face(name)
             .ok_or_else(|| refused("a Qwen2- or Llama-shaped model has no such tensor"))?;
@@ -70,12 +70,23 @@ pub(super) fn read(file: Arc<Bytes>) -> Result<Gguf, WeightError> {
             return Err(refused("it stands twice"));
         }
     }
-    let config = config::json(&metadata, &shape, &named)?;
+    let config = config::json(&metadata, &shape, &named, factors.as_deref())?;
     Ok(Gguf {
         tensors: named,
         config: Some(config),
         metadata,
     })
+}
+
+/// The numbers of a small tensor, if they are plain ones in f32.
+fn floats(file: &[u8], tensor: &header::RawTensor) -> Option<Vec<f32>> {
+    if tensor.storage != Storage::Plain(Dtype::F32) {
+        return None;
+    }
+    let at = usize::try_from(tensor.at).ok()?;
+    let bytes = file.get(at..)?.get(..usize::try_from(tensor.bytes).ok()?)?;
+    let numbers = bytes.as_chunks().0.iter();
+    Some(numbers.map(|four| f32::from_le_bytes(*four)).collect())
 }
 
 impl config::Shape {

@@ -4,19 +4,22 @@
 //! residual stream are many times as large as the others, as they are in trained models. What such a model
 //! says means nothing, and everything that Companion prints about one says `synthetic weights: speed only`.
 
+mod numbers;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
 
-use kernels::{PANEL, QShape, f32_to_f16};
+use kernels::PANEL;
 
 use crate::generate::SplitMix64;
 use crate::model::qwen2::{Config, FORMAT};
 use crate::pool::{self, Pool};
-use crate::quant::decoder::{EMBEDDINGS, GROUP, HEAD, Place, Target, What, group_of};
+use crate::quant::decoder::{EMBEDDINGS, GROUP, HEAD, Place, Target, What, shape_of, unmeasured};
 use crate::store::{ModelInfo, ModelStore, SYNTHETIC, WEIGHTS};
 use crate::weights::{Dtype, PlannedTensor, StreamWriter};
 use crate::{Error, Result};
+use numbers::{Kind, Numbers, code_deviation, outliers};
 
 /// The shapes that can be made.
 pub const SHAPES: [&str; 4] = ["qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b", "qwen2.5-7b"];
@@ -30,21 +33,26 @@ pub enum SynthQuant {
     Int8,
     /// 4 bits, in the groups that quantizing gives them.
     Int4,
+    /// 4 bits, and 8 for as many matrices as quantizing gives them to.
+    Mixed,
 }
 
 impl SynthQuant {
     /// Its name in commands and manifests.
     pub fn word(self) -> &'static str {
+        self.target().map_or("f32", Target::name)
+    }
+
+    /// What quantizing calls it; none for floats.
+    fn target(self) -> Option<Target> {
         match self {
-            SynthQuant::F32 => "f32",
-            SynthQuant::Int8 => "int8",
-            SynthQuant::Int4 => "int4",
+            SynthQuant::F32 => None,
+            SynthQuant::Int8 => Some(Target::Int8),
+            SynthQuant::Int4 => Some(Target::Int4),
+            SynthQuant::Mixed => Some(Target::Mixed),
         }
     }
 }
-
-/// Channels of the residual stream that are larger than the others.
-const OUTLIERS: usize = 6;
 
 /// Numbers that a task makes.
 const PIECE: usize = 1 << 20;
@@ -75,6 +83,7 @@ pub fn config_of(arch: &str) -> Result<Config> {
         max_position_embeddings: 32_768,
         rms_norm_eps: 1e-6,
         rope_theta: 1e6,
+        rope_scaling: None,
         tie_word_embeddings: tied,
         eos_token_ids: vec![151_645],
     })
@@ -112,18 +121,6 @@ struct Part {
     kind: Kind,
 }
 
-/// What a tensor holds.
-enum Kind {
-    /// Normally distributed floats of this deviation.
-    Floats(f32),
-    /// Factors of a norm.
-    Norm,
-    /// Codes of 8 or 4 bits.
-    Codes(u32),
-    /// Halves around this.
-    Scales(f32),
-}
-
 impl Part {
     fn dtype(&self) -> Dtype {
         match self.kind {
@@ -148,14 +145,10 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
     let heads = config.num_attention_heads * config.head_dim;
     let kv = config.num_key_value_heads * config.head_dim;
     let mut parts = Vec::new();
-    let form = match quant {
-        SynthQuant::F32 => None,
-        SynthQuant::Int8 => Some((8, Target::Int8)),
-        SynthQuant::Int4 => Some((4, Target::Int4)),
-    };
+    let planned = quant.target().map(|to| unmeasured(config, to));
     let matrix = |parts: &mut Vec<Part>, what: What, name: &str, n: usize, k: usize| {
         let deviation = 1.0 / (k as f32).sqrt();
-        let Some((bits, target)) = form else {
+        let Some(planned) = &planned else {
             parts.push(Part {
                 name: format!("{name}.weight"),
                 shape: vec![n, k],
@@ -163,22 +156,17 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
             });
             return;
         };
-        let shape = QShape {
-            n,
-            k,
-            group: group_of(what, target, config),
-            bits,
-        };
-        let step = 32 / bits as usize;
+        let shape = shape_of(planned, what);
+        let step = 32 / shape.bits as usize;
         parts.push(Part {
             name: format!("{name}.codes"),
             shape: vec![shape.panels(), shape.padded_k() / step, PANEL, 4],
-            kind: Kind::Codes(bits),
+            kind: Kind::Codes(shape.bits),
         });
         parts.push(Part {
             name: format!("{name}.scales"),
             shape: vec![shape.panels(), shape.groups(), PANEL],
-            kind: Kind::Scales(deviation / code_deviation(bits)),
+            kind: Kind::Scales(deviation / code_deviation(shape.bits)),
         });
     };
     let float = |name: String, n: usize, kind: Kind| Part {
@@ -224,11 +212,6 @@ fn parts(config: &Config, quant: SynthQuant) -> Vec<Part> {
         matrix(&mut parts, What::Head, HEAD, table, h);
     }
     parts
-}
-
-/// The deviation of codes that a group of 64 normal weights fills its range with.
-fn code_deviation(bits: u32) -> f32 {
-    if bits == 8 { 127.0 / 2.6 } else { 7.0 / 2.6 }
 }
 
 fn write(
@@ -350,102 +333,16 @@ pub(crate) fn write_repeated(
     writer.finish().map(|_| ())
 }
 
-/// The channels that are larger than the others, and how much.
-fn outliers(hidden: usize, seed: u64) -> Vec<(usize, f32)> {
-    let mut random = SplitMix64(seed ^ 0x6f75_746c);
-    (0..OUTLIERS)
-        .map(|_| {
-            let channel = (random.next() % hidden as u64) as usize;
-            (channel, 8.0 + 24.0 * random.unit() as f32)
-        })
-        .collect()
-}
-
-/// A piece of a tensor in the making.
-#[derive(Default)]
-struct Numbers {
-    floats: Vec<f32>,
-    bytes: Vec<u8>,
-    halves: Vec<u16>,
-}
-
-impl Numbers {
-    fn fill(
-        &mut self,
-        kind: &Kind,
-        count: usize,
-        mut random: SplitMix64,
-        outliers: &[(usize, f32)],
-    ) {
-        match kind {
-            Kind::Floats(deviation) => {
-                let numbers = (0..count.div_ceil(2)).flat_map(|_| normal(&mut random));
-                self.floats = numbers.take(count).map(|v| v * deviation).collect();
-            }
-            Kind::Norm => {
-                let numbers = (0..count.div_ceil(2)).flat_map(|_| normal(&mut random));
-                self.floats = numbers.take(count).map(|v| 1.0 + 0.2 * v).collect();
-                for (channel, factor) in outliers {
-                    self.floats[*channel] *= factor;
-                }
-            }
-            Kind::Codes(8) => {
-                let factor = code_deviation(8);
-                let codes = (0..count.div_ceil(2)).flat_map(|_| normal(&mut random));
-                let code = |v: f32| ((v * factor).clamp(-127.0, 127.0) + 128.5) as u8;
-                self.bytes = codes.take(count).map(code).collect();
-            }
-            Kind::Codes(_) => {
-                let factor = code_deviation(4);
-                let code = |v: f32| ((v * factor).clamp(-8.0, 7.0) + 8.5) as u8;
-                let pair = |_| {
-                    let [low, high] = normal(&mut random).map(code);
-                    low | high << 4
-                };
-                self.bytes = (0..count).map(pair).collect();
-            }
-            Kind::Scales(scale) => {
-                let numbers = (0..count).map(|_| 0.8 + 0.4 * random.unit() as f32);
-                self.halves = numbers.map(|v| f32_to_f16(v * scale)).collect();
-            }
-        }
-    }
-}
-
-/// Two numbers of about a normal distribution with deviation 1: sums of four bytes each.
-#[inline(always)]
-fn normal(random: &mut SplitMix64) -> [f32; 2] {
-    // The deviation of a sum of four even bytes.
-    const DEVIATION: f32 = 147.8;
-    let bits = random.next();
-    // Bytes of even places, then of odd ones, added in pairs and then all together.
-    let pairs = (bits & 0x00ff_00ff_00ff_00ff) + (bits >> 8 & 0x00ff_00ff_00ff_00ff);
-    let sums = (pairs & 0x0000_ffff_0000_ffff) + (pairs >> 16 & 0x0000_ffff_0000_ffff);
-    [sums as u32, (sums >> 32) as u32].map(|sum| (sum as f32 - 510.0) / DEVIATION)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use kernels::Kernels;
 
-    #[test]
-    fn numbers_are_normal_and_codes_in_their_range() {
-        let mut numbers = Numbers::default();
-        numbers.fill(&Kind::Floats(0.5), 100_001, SplitMix64(1), &[]);
-        assert_eq!(numbers.floats.len(), 100_001);
-        let mean = numbers.floats.iter().sum::<f32>() / 1e5;
-        let variance = numbers.floats.iter().map(|v| v * v).sum::<f32>() / 1e5;
-        assert!(mean.abs() < 0.01 && (variance.sqrt() - 0.5).abs() < 0.01);
-        numbers.fill(&Kind::Codes(8), 100_000, SplitMix64(2), &[]);
-        let codes = numbers.bytes.iter().map(|c| f32::from(*c) - 128.0);
-        let deviation = (codes.map(|c| c * c).sum::<f32>() / 1e5).sqrt();
-        assert!((deviation - code_deviation(8)).abs() < 1.0, "{deviation}");
-        assert!(numbers.bytes.iter().all(|c| *c > 0));
-        numbers.fill(&Kind::Codes(4), 100_000, SplitMix64(2), &[]);
-        let codes = numbers.bytes.iter().map(|c| f32::from(c & 15) - 8.0);
-        let deviation = (codes.map(|c| c * c).sum::<f32>() / 1e5).sqrt();
-        assert!((deviation - code_deviation(4)).abs() < 0.2, "{deviation}");
-    }
+    use super::*;
+    use crate::model::qwen2::Qwen2;
+    use crate::pool::Team;
+    use crate::quant::decoder::{DecoderQuant, Hands, mixed_bytes, write_quantized};
+    use crate::store::CONFIG;
+    use crate::weights::{Source, Weights};
 
     #[test]
     fn shapes_have_the_published_number_of_parameters() {
@@ -458,5 +355,70 @@ mod tests {
             assert_eq!(config_of(arch).expect("a shape").parameters(), parameters);
         }
         assert!(config_of("qwen2.5-14b").is_err());
+    }
+    #[test]
+    fn mixed_fills_the_budget_of_every_shape_and_goes_no_further() {
+        for arch in SHAPES {
+            let config = config_of(arch).expect("a shape");
+            let (size, budget) = (file_bytes(&config, SynthQuant::Mixed), mixed_bytes(&config));
+            assert!(size <= budget, "{arch}: {size} of {budget}");
+            assert!(
+                size as f64 > 0.99 * budget as f64,
+                "{arch}: {size} of {budget}"
+            );
+        }
+        let config = config_of("qwen2.5-1.5b").expect("a shape");
+        assert!(file_bytes(&config, SynthQuant::Mixed) <= 950_000_000);
+        let planned = unmeasured(&config, Target::Mixed);
+        assert_eq!(shape_of(&planned, What::Embeddings).bits, 8);
+    }
+
+    #[test]
+    fn mixed_is_as_large_as_what_quantizing_the_same_shape_writes() {
+        let config = Config {
+            hidden_size: 128,
+            num_hidden_layers: 12,
+            num_attention_heads: 4,
+            num_key_value_heads: 1,
+            head_dim: 32,
+            intermediate_size: 384,
+            vocab_size: 512,
+            ..config_of("qwen2.5-0.5b").expect("a shape")
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let to = |name: &str| BufWriter::new(File::create(path(name)).expect("a file"));
+        for (name, quant) in [(WEIGHTS, SynthQuant::F32), ("synth", SynthQuant::Mixed)] {
+            write(to(name), &config, quant, 1, &mut |_, _| {}).expect("it is written");
+        }
+        let json = serde_json::to_vec(&config).expect("it is JSON");
+        std::fs::write(path(CONFIG), json).expect("it is written");
+        let pool = Pool::new(2);
+        let hands = Hands {
+            kernels: Kernels::from_env().expect("a kernel"),
+            team: Team::All(&pool),
+        };
+        let options = DecoderQuant {
+            to: Target::Mixed,
+            group: None,
+            budget_bytes: None,
+        };
+        write_quantized(
+            hands,
+            &Source::open(folder.path()).expect("the floats open"),
+            &config,
+            &[(0..200).collect()],
+            &options,
+            &metadata(&config, SynthQuant::Mixed).expect("metadata"),
+            (to("quantized"), &path("quantized")),
+            &mut |_, _| {},
+        )
+        .expect("it is quantized");
+        let size = |name: &str| std::fs::metadata(path(name)).expect("it is there").len() as f64;
+        let ratio = size("synth") / size("quantized");
+        assert!((ratio - 1.0).abs() < 0.01, "{ratio}");
+        std::fs::rename(path("synth"), path(WEIGHTS)).expect("it is renamed");
+        let weights = Weights::open(&path(WEIGHTS)).expect("it opens");
+        Qwen2::load(&weights, &config, false).expect("it is a model");
     }
 }
