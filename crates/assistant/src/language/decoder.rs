@@ -253,6 +253,7 @@ impl LanguageModel for DecoderModel {
             stop: Vec::new(),
             end_tokens: self.ends.clone(),
             schema: schema.transpose().map_err(engine_error)?,
+            ..GenerateOptions::default()
         };
         let generation = Generation::new(options, &prompt).map_err(engine_error)?;
         let (to, heard) = mpsc::channel();

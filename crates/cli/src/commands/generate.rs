@@ -9,7 +9,9 @@ use anyhow::Context as _;
 use assistant::cache::{Computed, Context as Guards, Request, Task};
 use engine::chat::Message;
 use engine::decoder::{Decoder, DecoderOptions, KvKind};
-use engine::generate::{Finish, GenerateOptions, Reply, Sampling, SchemaCompiler, generate};
+use engine::generate::{
+    Finish, GenerateOptions, Lookup, Reply, Sampling, SchemaCompiler, generate,
+};
 use engine::store::{ModelInfo, ModelStore};
 use serde::Serialize;
 
@@ -68,6 +70,9 @@ pub(crate) struct Args {
     /// End the reply before this text; may be given several times. Not with --schema, whose JSON it would cut
     #[arg(long, value_name = "TEXT", conflicts_with = "schema")]
     stop: Vec<String>,
+    /// Do not look up in the text what may follow; the reply is the same, and slower where it quotes
+    #[arg(long)]
+    no_lookup: bool,
     /// The same reply on every machine, also with float weights
     #[arg(long)]
     exact: bool,
@@ -329,6 +334,10 @@ fn options(decoder: &Decoder, args: &Args) -> anyhow::Result<GenerateOptions> {
         stop: args.stop.clone(),
         end_tokens: decoder.end_tokens().to_vec(),
         schema,
+        lookup: match args.no_lookup {
+            true => Lookup::Never,
+            false => Lookup::WhereItPays,
+        },
     })
 }
 

@@ -298,6 +298,15 @@ impl Decoder {
         Ok(self.pass(&mut work, &[Logits::All])?.remove(0))
     }
 
+    /// [`Decoder::read_all`] of tokens that may prove wrong: nobody finds them in the cache before what is wrong
+    /// was truncated.
+    pub(crate) fn try_all(&self, sequence: &mut Sequence, tokens: &[u32]) -> Result<Vec<f32>> {
+        let shown = sequence.show(false);
+        let logits = self.read_all(sequence, tokens);
+        sequence.show(shown);
+        logits
+    }
+
     /// The logits that `wanted` asks for, of each of `work`.
     fn pass(&self, work: &mut [Work<'_>], wanted: &[Logits]) -> Result<Vec<Vec<f32>>> {
         for w in work.iter() {

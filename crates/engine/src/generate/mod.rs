@@ -2,22 +2,26 @@
 //!
 //! A [`Generation`] is the state of one reply and computes nothing of the network: it is given logits and says
 //! which token is next and what can be shown, so that one reply alone and many in a batch are made by the
-//! same code. [`generate`] runs one.
+//! same code. [`generate`] runs one, and looks up what may follow ([`Lookup`]).
 
+mod lookup;
 mod sampler;
 mod schema;
 mod text;
+mod write;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use kernels::Kernels;
 
+pub use lookup::{Drafted, Lookup};
 pub(crate) use sampler::SplitMix64;
 pub use sampler::{Sampler, Sampling};
 pub use schema::{Schema, SchemaCompiler};
+pub use write::{Choose, write};
 
-use crate::decoder::{Decoder, MAX_ROWS, Work};
+use crate::decoder::Decoder;
 use crate::measure::Clock;
 use crate::tokenizer::DecoderTokenizer;
 use crate::{Error, Result};
@@ -53,6 +57,8 @@ pub struct GenerateOptions {
     pub end_tokens: Vec<u32>,
     /// The JSON that it has to be; it has no stop strings then.
     pub schema: Option<Schema>,
+    /// Whether [`generate`] looks up what may follow. The reply is the same; in a batch nothing is looked up.
+    pub lookup: Lookup,
 }
 
 /// Why a reply is over.
@@ -210,7 +216,8 @@ pub fn generate(
     on_text: &mut dyn FnMut(&str),
 ) -> Result<Reply> {
     let mut clock = Clock::new(Instant::now());
-    decoder.plan(prompt.len(), options.max_tokens)?;
+    let (most, lookup) = (options.max_tokens, options.lookup);
+    decoder.plan(prompt.len(), most)?;
     let mut generation = Generation::new(options, prompt)?;
     let mut sequence = decoder.start(prompt)?;
     clock.begin(sequence.len());
@@ -221,37 +228,29 @@ pub fn generate(
         prompt_tokens: prompt.len(),
         cached_tokens: sequence.len(),
     };
-    let mut unread = prompt[sequence.len()..].to_vec();
-    loop {
-        let mut logits = None;
-        let chunks = unread.len().div_ceil(MAX_ROWS);
-        for (at, tokens) in unread.chunks(MAX_ROWS).enumerate() {
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(reply);
-            }
-            let mut work = [Work {
-                sequence: &mut sequence,
-                tokens,
-                logits: at + 1 == chunks,
-            }];
-            logits = decoder.forward(&mut work)?.remove(0);
-        }
-        let mut logits = logits.ok_or_else(|| Error::Unsupported("an empty prompt".into()))?;
+    let mut choose = |logits: &mut [f32]| {
         clock.read(prompt.len());
-        let step = generation.next(&mut logits, vocabulary)?;
+        let step = generation.next(logits, vocabulary)?;
         clock.token();
         reply.tokens.push(step.token);
         if !step.text.is_empty() {
             on_text(&step.text);
             reply.text.push_str(&step.text);
         }
-        if let Some(finish) = step.finish {
-            reply.finish = finish;
-            clock.end(Some(decoder.kv_stats().used_bytes));
-            return Ok(reply);
+        match step.finish {
+            None => Ok(Some(step.token)),
+            Some(finish) => {
+                reply.finish = finish;
+                Ok(None)
+            }
         }
-        unread = vec![step.token];
+    };
+    let sequence = &mut sequence;
+    write(decoder, sequence, prompt, most, lookup, cancel, &mut choose)?;
+    if reply.finish != Finish::Cancelled {
+        clock.end(Some(decoder.kv_stats().used_bytes));
     }
+    Ok(reply)
 }
 
 #[cfg(test)]

@@ -235,6 +235,12 @@ impl Sequence {
         fork
     }
 
+    /// Whether others may find the pages that are filled from now on; returns what held before. What is filled unseen is
+    /// shown with the next page that is not, or at the end, as far as it was not forgotten by then.
+    pub(crate) fn show(&mut self, keep: bool) -> bool {
+        std::mem::replace(&mut self.keep, keep)
+    }
+
     /// Forgets what was read after the first `length` tokens.
     pub fn truncate(&mut self, length: usize) {
         self.tokens.truncate(length);
