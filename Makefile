@@ -106,15 +106,16 @@ benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTor
 	@export PATH="$$(dirname "$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))"):$(TARGET)/peers/packages/bin:$$PATH"; \
 	PYTHON="$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))" PYTHONPATH='$(TARGET)/peers/packages' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
 	for type in Q8_0 Q4_0 Q4_K_M; do \
-	  test -e '$(LLAMA)/$(SHAPE)-'$$type.gguf || $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type \
+	  $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type \
 	    --vocabulary '$(LLAMA)'/llama_cpp_python-*/vendor/llama.cpp/models/ggml-vocab-qwen2.gguf --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
 	done; \
 	export COMPANION_HOME='$(TEST_HOME)'; \
-	for quant in int8 int4; do \
-	  test -d '$(TEST_MODELS)/$(SHAPE)-'$$quant-synth || $(COMPANION) model synth $(SHAPE) --quant $$quant --quiet >/dev/null; \
+	for quant in int8 int4 mixed; do \
+	  test -d '$(TEST_MODELS)/$(SHAPE)-'$$quant-synth || $(COMPANION) model synth $(SHAPE) --quant $$quant --quiet >/dev/null \
+	    || { test $$quant = mixed && echo 'make: this program makes no mixed model; the comparison goes on without' >&2; }; \
 	done; \
 	for rows in 1 8; do \
-	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows --json '$(TARGET)/peers/decoder-$(SHAPE)-'$$rows.json; \
+	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows --folder '$(TARGET)/peers'; \
 	done; \
 	$(call python,peers) bench/peers/llama_server_batch.py --model '$(LLAMA)/$(SHAPE)-Q8_0.gguf' --server '$(LLAMA)/bin/llama-server' \
 	  --companion '$(COMPANION)' --companion-model '$(SHAPE)-int8-synth' --runs 2 | tee '$(TARGET)/peers/week.json'
