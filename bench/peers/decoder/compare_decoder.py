@@ -2,11 +2,11 @@
 """Companion's decoder beside its peers at one shape: interleaved runs, medians, ratios, and the memory's read bandwidth in the same run.
 
     python bench/peers/decoder/compare_decoder.py --companion target/release/companion --llama DIR/bin --gguf DIR --shape qwen2.5-1.5b \\
-        [--rounds 5] [--prompt-tokens 256 66 260 650] [--gen-tokens 32] [--threads 2] [--rows 8] [--folder DIR]
+        [--openvino DIR] [--rounds 5] [--prompt-tokens 256 66 260 650] [--gen-tokens 32] [--threads 2] [--rows 8] [--folder DIR]
 
 Every contestant takes one run a round, in turning order, so that a slow minute meets all alike. Companion's models are made by
-`companion model synth`, the GGUF files by `synth_gguf.py`, both with random weights: speed only. PyTorch's
-INT8 is loaded once; what holds much memory while it idles (PyTorch's FP32) starts anew for each of its turns, which is not
+`companion model synth`, the GGUF files by `synth_gguf.py`, OpenVINO's from one of them, all with random weights: speed only. PyTorch's
+INT8 is loaded once; what holds much memory while it idles (PyTorch's FP32, OpenVINO) starts anew for each of its turns, which is not
 timed. Lengths after the first (66, 260 and 650 tokens are 50, 200 and 500 words) are run in the first --rounds-more rounds only, and
 FP32 takes the first length in the first --rounds-f32 rounds: every figure tells its n. A ratio above 1 means that Companion is
 faster. --folder gets a record a length.
@@ -156,6 +156,10 @@ def contestants_of(args, notes):
         for kind in args.types:
             model = pathlib.Path(args.gguf) / f"{args.shape}-{kind}.gguf"
             found.append(Peer(args, "llama_decoder.py", "--bin", args.llama, "--model", model))
+    if args.openvino:
+        own = ["--shape", args.shape, "--folder", pathlib.Path(args.openvino) / args.shape, "--vocabulary", args.vocabulary]
+        for bits in args.openvino_bits:
+            found.append(Peer(args, "openvino_decoder.py", *own, "--bits", bits, stays=False))
     return found
 
 
@@ -178,6 +182,9 @@ def main():
     parser.add_argument("--companion", default="target/release/companion")
     parser.add_argument("--llama", help="the folder of llama.cpp's programs")
     parser.add_argument("--gguf", help="the folder of SHAPE-TYPE.gguf files")
+    parser.add_argument("--openvino", help="the folder where OpenVINO's models are kept, or made at first")
+    parser.add_argument("--openvino-bits", nargs="*", default=["int8", "int4"], choices=["int8", "int4"])
+    parser.add_argument("--vocabulary", help="with --openvino: a GGUF file with Qwen2's vocabulary")
     parser.add_argument("--shape", default="qwen2.5-1.5b")
     parser.add_argument("--models", nargs="*", help="Companion's models [default: SHAPE-int8-synth SHAPE-int4-synth SHAPE-mixed-synth]")
     parser.add_argument("--types", nargs="*", default=["Q8_0", "Q4_0", "Q4_K_M"])
@@ -191,6 +198,8 @@ def main():
     parser.add_argument("--rounds-f32", type=int, default=2, help="of PyTorch's FP32")
     parser.add_argument("--folder", type=pathlib.Path, help="gets a record a length, decoder-SHAPE-ROWS-TOKENS.json")
     args = parser.parse_args()
+    if args.openvino and not args.vocabulary:
+        parser.error("--openvino goes with --vocabulary")
     notes, bandwidth = [], []
     contestants = contestants_of(args, notes)
     take_turns(contestants, args.rounds, lambda: bandwidth.append(read_bandwidth(args.threads)))

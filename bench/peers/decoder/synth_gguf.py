@@ -24,8 +24,14 @@ Q = gguf.GGMLQuantizationType
 # Offsets of the f16 scales in a block, and how large a weight of code 1 is beside the scale.
 SCALES = {Q.Q8_0: [(0, 1 / 73)], Q.Q4_0: [(0, 1 / 4.6)], Q.Q5_0: [(0, 1 / 9.2)], Q.Q4_K: [(0, 1 / 200), (2, 1 / 400)], Q.Q6_K: [(208, 1 / 1200)]}
 
+# What the file says of itself; OpenVINO's reader wants it.
+FILE_TYPES = {"F16": 1, "Q4_0": 2, "Q8_0": 7, "Q4_K_M": 15}
+
+
 def blocks(rng, kind, rows, cols):
     """`rows` rows of `cols` weights as raw bytes: random codes under one scale of the right size."""
+    if kind == Q.F16:
+        return (rng.standard_normal((rows, cols), dtype=np.float32) / np.sqrt(cols)).astype(np.float16)
     size, width = gguf.GGML_QUANT_SIZES[kind]
     data = rng.integers(0, 256, (rows, cols // size, width), dtype=np.uint8)
     for at, share in SCALES[kind]:
@@ -37,8 +43,8 @@ def blocks(rng, kind, rows, cols):
 def kind_of(ftype, name, layer, layers, cols, tied):
     """The type of a matrix, as llama-quantize picks it."""
     more = layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
-    if ftype == "Q8_0":
-        return Q.Q8_0
+    if ftype in ("Q8_0", "F16"):
+        return Q[ftype]
     if name == "token_embd" and tied or name == "output":
         kind = Q.Q6_K
     elif ftype == "Q4_0":
@@ -67,7 +73,7 @@ def has_vocabulary(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=SHAPES, required=True)
-    parser.add_argument("--type", choices=["Q8_0", "Q4_0", "Q4_K_M"], required=True)
+    parser.add_argument("--type", choices=FILE_TYPES, required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--vocabulary", help="a GGUF file whose tokenizer is taken over; without one the file has none")
     args = parser.parse_args()
@@ -85,6 +91,7 @@ def write(args, path):
     width = s["hidden"] // s["heads"]
     writer = gguf.GGUFWriter(path, "qwen2", use_temp_file=True)
     writer.add_name(f"{args.shape} random weights")
+    writer.add_file_type(FILE_TYPES[args.type])
     writer.add_block_count(s["layers"])
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(s["hidden"])

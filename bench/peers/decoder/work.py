@@ -11,7 +11,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 import record  # noqa: E402
 
 FIGURES = ["prefill_tok_s", "decode_tok_s"]
-PACKAGES = ["torch", "transformers", "gguf", "numpy"]
+PACKAGES = ["torch", "transformers", "openvino", "openvino-genai", "openvino-tokenizers", "nncf", "gguf", "numpy"]
 
 
 def arguments(doc):
