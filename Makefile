@@ -92,32 +92,48 @@ fuzz: requirements ## Fuzz the readers of weights, tokenizers and templates (nee
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -rss_limit_mb=4096; \
 	done
 
-# The rivals are installed into target/peers; they are large (PyTorch) and nothing else needs them.
+# The rivals are installed into target/peers; they are large (PyTorch) and nothing else needs them. All of it takes about an
+# hour and a half with the first making of the models; QUICK=1 takes fewer rounds. Every comparison leaves a record in
+# target/peers, which `companion benchmark --peers` reads.
+PEERS := $(TARGET)/peers
+ROUNDS := $(if $(QUICK),2,5)
 .PHONY: benchmark-peers
-benchmark-peers: build $(TARGET)/peers/ready $(TARGET)/upstream/ready ## The same work beside sentence-transformers and ONNX Runtime
-	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
-	@COMPANION_HOME='$(TEST_HOME)' $(call python,peers) bench/peers/compare_encoder.py --companion '$(COMPANION)' --model-dir '$(UPSTREAM)' --json '$(TARGET)/peers/encoder.json'
+benchmark-peers: build $(PEERS)/ready $(TARGET)/upstream/ready ## The same work beside others: encoder, search, decoder, a week; QUICK=1
+	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --from pypi --quiet >/dev/null
+	@COMPANION_HOME='$(TEST_HOME)' $(call python,peers) bench/peers/compare_encoder.py --companion '$(COMPANION)' --model-dir '$(UPSTREAM)' \
+	  --rounds $(ROUNDS) --json '$(PEERS)/encoder.json'
+	@$(CARGO) build --release --locked --example search
+	@$(call python,peers) bench/peers/vector_search.py --companion '$(TARGET)/release/examples/search' --rounds $(ROUNDS) --json '$(PEERS)/search.json'
+	@$(MAKE) benchmark-peers-decoder
+	@$(call python,peers) bench/peers/ratios.py '$(PEERS)'
 
-# llama.cpp's programs are built here from the sdist on the package index, with the tools of the same index.
-LLAMA := $(TARGET)/peers/llama
+# llama.cpp's programs are built here from the sdist on the package index, with the tools of the same index. 66, 260 and 650
+# tokens are 50, 200 and 500 words.
+LLAMA := $(PEERS)/llama
 SHAPE ?= qwen2.5-1.5b
+VOCABULARY = $$(echo '$(LLAMA)'/llama_cpp_python-*/vendor/llama.cpp/models/ggml-vocab-qwen2.gguf)
+LENGTHS := 256 $(if $(QUICK),,66 260 650)
 .PHONY: benchmark-peers-decoder
-benchmark-peers-decoder: build $(TARGET)/peers/ready ## The decoder beside PyTorch and llama.cpp, at SHAPE
-	@export PATH="$$(dirname "$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))"):$(TARGET)/peers/packages/bin:$$PATH"; \
-	PYTHON="$$(command -v '$(TARGET)/peers/venv/bin/python' || command -v $(PYTHON))" PYTHONPATH='$(TARGET)/peers/packages' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
+benchmark-peers-decoder: build $(PEERS)/ready ## The decoder beside PyTorch, llama.cpp and OpenVINO, at SHAPE
+	@export PATH="$$(dirname "$$(command -v '$(PEERS)/venv/bin/python' || command -v $(PYTHON))"):$(PEERS)/packages/bin:$$PATH"; \
+	PYTHON="$$(command -v '$(PEERS)/venv/bin/python' || command -v $(PYTHON))" PYTHONPATH='$(PEERS)/packages' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
 	for type in Q8_0 Q4_0 Q4_K_M; do \
-	  test -e '$(LLAMA)/$(SHAPE)-'$$type.gguf || $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type \
-	    --vocabulary '$(LLAMA)'/llama_cpp_python-*/vendor/llama.cpp/models/ggml-vocab-qwen2.gguf --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
+	  $(call python,peers) bench/peers/decoder/synth_gguf.py --shape $(SHAPE) --type $$type --vocabulary "$(VOCABULARY)" --out '$(LLAMA)/$(SHAPE)-'$$type.gguf; \
 	done; \
+	$(call python,peers) bench/peers/decoder/openvino_decoder.py --shape $(SHAPE) --folder '$(PEERS)/openvino/$(SHAPE)' --vocabulary "$(VOCABULARY)" --make; \
 	export COMPANION_HOME='$(TEST_HOME)'; \
-	for quant in int8 int4; do \
-	  test -d '$(TEST_MODELS)/$(SHAPE)-'$$quant-synth || $(COMPANION) model synth $(SHAPE) --quant $$quant --quiet >/dev/null; \
+	for quant in int8 int4 mixed; do \
+	  test -d '$(TEST_MODELS)/$(SHAPE)-'$$quant-synth || $(COMPANION) model synth $(SHAPE) --quant $$quant --quiet >/dev/null \
+	    || { test $$quant = mixed && echo 'make: this program makes no mixed model; the comparison goes on without' >&2; }; \
 	done; \
-	for rows in 1 8; do \
-	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' --shape $(SHAPE) --rows $$rows --json '$(TARGET)/peers/decoder-$(SHAPE)-'$$rows.json; \
-	done; \
+	compare() { \
+	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' \
+	    --openvino '$(PEERS)/openvino' --vocabulary "$(VOCABULARY)" --shape $(SHAPE) --rounds $(ROUNDS) --folder '$(PEERS)' "$$@"; \
+	}; \
+	compare --prompt-tokens $(LENGTHS) $(if $(QUICK),--rounds-f32 1); \
+	compare --prompt-tokens 64 --rows 8 --torch int8 --openvino-bits int8; \
 	$(call python,peers) bench/peers/llama_server_batch.py --model '$(LLAMA)/$(SHAPE)-Q8_0.gguf' --server '$(LLAMA)/bin/llama-server' \
-	  --companion '$(COMPANION)' --companion-model '$(SHAPE)-int8-synth' --runs 2 | tee '$(TARGET)/peers/week.json'
+	  --companion '$(COMPANION)' --companion-model '$(SHAPE)-int8-synth' --runs $(if $(QUICK),1,3) --json '$(PEERS)/week-$(SHAPE).json'
 
 # Trains the heads of the instant tier anew and writes crates/assistant/assets/heads.*
 .PHONY: train-heads

@@ -13,12 +13,13 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 
-from peer import percentile
+import peer
+import record
+from turns import Served, take_turns
 
 HERE = pathlib.Path(__file__).parent
 PEERS = ["sentence_transformers.py", "onnxruntime_int8.py"]
@@ -32,82 +33,63 @@ ROWS = [
 ]
 
 
-class Peer:
+class Contestant:
+    ours = False
+
+    def told(self):
+        about = {key: value for key, value in self.about.items() if key not in ("peer", "version")}
+        return record.contestant(self.name, self.version, peer.figures(self.rounds), self.ours, **about, rounds=self.rounds)
+
+
+class Peer(Contestant):
     """A peer script that stays loaded (`--serve`)."""
 
     def __init__(self, script, args):
-        command = [args.python, str(HERE / script), "--model-dir", args.model_dir, "--threads", str(args.threads), "--serve"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.about = json.loads(self.read())
-        self.name, self.rounds = self.about["peer"], []
+        self.served = Served([args.python, str(HERE / script), "--model-dir", args.model_dir, "--threads", str(args.threads), "--serve"])
+        self.about, self.rounds = self.served.about, []
+        self.name, self.version = self.about["peer"], self.about["version"]
 
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"peer ended early: {' '.join(self.process.args)}")
-        return line
-
-    def round(self):
-        self.process.stdin.write("round\n")
-        self.process.stdin.flush()
-        raw = json.loads(self.read())
-        for kind in ("short", "long"):
-            times = raw.pop(f"{kind}_ms")
-            raw[kind] = {"p50_ms": percentile(times, 0.5), "p95_ms": percentile(times, 0.95), "n": len(times)}
-        self.rounds.append(raw)
+    def round(self, _):
+        self.rounds.append(peer.summary([self.served.ask()]))
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        self.served.close()
 
 
-class Companion:
+class Companion(Contestant):
     """`companion benchmark --encoder --json`, once a round."""
+
+    ours = True
 
     def __init__(self, args):
         extra = ["--model", args.model] if args.model else []
         self.command = [args.companion, "benchmark", "--encoder", "--json", "--threads", str(args.threads)] + extra
-        self.name, self.about, self.rounds = "companion", {}, []
+        self.name, self.version, self.about, self.rounds = "Companion", "", {}, []
 
-    def round(self):
+    def round(self, _):
         done = subprocess.run(self.command, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"{' '.join(self.command)} failed:\n{done.stderr}")
         found = json.loads(done.stdout)
         found = found.get("encoder", found)
-        self.about = {k: v for k, v in found.items() if k not in ("short", "long", "bulk_short_texts_s", "bulk_long_texts_s")}
-        self.name = self.about.get("peer", "companion")
-        self.rounds.append(found)
+        told = {key: found.pop(key) for key in ("short", "long", "bulk_short_texts_s", "bulk_long_texts_s")}
+        self.about, self.version = found, found.get("version", "")
+        self.rounds.append(told)
 
     def close(self):
         """Nothing stays behind."""
 
 
-def field(round_, path):
-    for key in path:
-        round_ = round_[key]
-    return round_
-
-
-def machine():
-    """The processor's name, as far as the system tells it."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def table(contestants):
     """Markdown: a row a figure, a column a contestant with the spread of its rounds, then the ratios."""
     peers = contestants[1:]
-    names = [f"{c.name} {c.about.get('version', '')}".strip() for c in contestants]
+    names = [f"{c.name} {c.version}".strip() for c in contestants]
     head = ["", *names, *[f"ratio to {p.name}" for p in peers]]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for label, path, more_is_better in ROWS:
         cells, medians = [label], []
         for c in contestants:
-            values = [field(r, path) for r in c.rounds]
+            values = [peer.field(r, path) for r in c.rounds]
             medians.append(statistics.median(values))
             cells.append(f"{medians[-1]:.2f} ({min(values):.2f} to {max(values):.2f})")
         for value in medians[1:]:
@@ -135,18 +117,9 @@ def main():
     args = parser.parse_args()
 
     contestants = [Companion(args)] + [Peer(script, args) for script in PEERS]
-    try:
-        for number in range(args.rounds):
-            # The order turns, so that nobody always follows the same neighbour.
-            turn = number % len(contestants)
-            for c in contestants[turn:] + contestants[:turn]:
-                c.round()
-            print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
-    finally:
-        for c in contestants:
-            c.close()
+    take_turns(contestants, args.rounds)
     load = os.getloadavg()[0]
-    print(f"{machine()}, {args.threads} threads, {args.rounds} rounds, load at the end {load:.1f}")
+    print(f"{record.cpu()}, {args.threads} threads, {args.rounds} rounds, load at the end {load:.1f}")
     for c in contestants:
         if "options" in c.about:
             print(f"{c.name}: {c.about['options']}")
@@ -154,9 +127,8 @@ def main():
     if load > args.threads + 1:
         print(f"warning: the machine was busy (load {load:.1f}); trust the ratios more than the times, and both little")
     if args.json:
-        result = {"machine": machine(), "threads": args.threads, "load": load}
-        result["contestants"] = [{"about": c.about, "rounds": c.rounds} for c in contestants]
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
+        told = [c.told() for c in contestants]
+        record.tell(record.record(peer.work(args.threads), told, args.threads, peer.PACKAGES), args.json)
 
 
 if __name__ == "__main__":

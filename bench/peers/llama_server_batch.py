@@ -8,19 +8,21 @@ batching is on by default) is asked for all at once; "one after the other": one 
 cache is on in both, and the shared tokens are read before the clock starts. The tokens are numbers, so that any model
 file of the shape will do. `--server` is llama.cpp's own `llama-server`. Without one, the same work is done through
 llama-cpp-python's low-level batch interface (`llama_decode` over several sequences): the engine itself without HTTP, which
-is the faster of the two. With `--companion`, it does its week in turn with the peer's, round by round. Prints one JSON object.
+is the faster of the two. With `--companion`, it does its week in turn with the peer's, round by round. Prints a record (`record.py`).
 """
 
 import argparse
 import json
+import pathlib
 import random
-import statistics
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
 
+import record
+
+LLAMA = "0.3.36"  # of llama-cpp-python, whose sdist decoder/build_llama.sh builds
 ENTRIES, SHARED, NEW, OUT = 7, 200, 265, 60
 
 
@@ -71,8 +73,8 @@ def our_week(args):
 
 def with_server(args, shared, texts):
     alone, together, ours = [], [], []
-    for _ in range(args.runs):
-        if args.companion:
+    for number in range(args.runs):
+        if args.companion and number % 2 == 0:
             ours.append(our_week(args))
         server = Server(args, 1)
         server.ask(shared, 1)
@@ -90,6 +92,8 @@ def with_server(args, shared, texts):
         [thread.start() for thread in threads], [thread.join() for thread in threads]
         together.append(time.perf_counter() - began)
         server.close()
+        if args.companion and number % 2:
+            ours.append(our_week(args))
     return alone, together, ours
 
 
@@ -183,6 +187,7 @@ def main():
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--companion", help="our program, in turn with the server; its models lie in COMPANION_HOME")
     parser.add_argument("--companion-model", default="qwen2.5-1.5b-int8-synth")
+    parser.add_argument("--json", type=pathlib.Path, help="the record goes here instead of onto standard output")
     args = parser.parse_args()
     if args.companion and not args.server:
         parser.error("--companion goes with --server")
@@ -190,31 +195,28 @@ def main():
         alone, together, ours = with_server(args, *prompts(151_936))
     else:
         alone, together, ours = with_library(args)
-    companion = None
+    seconds = lambda key: [week[key] for week in ours]
+    model = args.model.rsplit("/", 1)[-1]
+    contestants = []
     if ours:
-        companion = {
-            "model": args.companion_model,
-            "sequential_s": round(statistics.median(week["sequential_s"] for week in ours), 3),
-            "batched_s": round(statistics.median(week["batched_s"] for week in ours), 3),
-            "outputs_equal": all(week["outputs_equal"] for week in ours),
-            "runs": ours,
-        }
-        companion["times_as_fast"] = round(statistics.median(together) / companion["batched_s"], 3)
-    json.dump(
-        {
-            "peer": "llama-server" if args.server else "llama.cpp (llama-cpp-python)",
-            "threads": args.threads,
-            "model": args.model.rsplit("/", 1)[-1],
-            "sequential_s": round(statistics.median(alone), 3),
-            "batched_s": round(statistics.median(together), 3),
-            "speedup": round(statistics.median(alone) / statistics.median(together), 3),
-            "sequential_runs_s": alone,
-            "batched_runs_s": together,
-            "companion": companion,
-        },
-        sys.stdout,
-    )
-    print()
+        figures = told(seconds("sequential_s"), seconds("batched_s"))
+        equal = all(week["outputs_equal"] for week in ours)
+        contestants = [record.contestant(f"Companion {args.companion_model}", companion_version(args), figures, True, outputs_equal=equal, runs=ours)]
+    name = "llama-server" if args.server else "llama.cpp (llama-cpp-python)"
+    contestants.append(record.contestant(f"{name} {model}", LLAMA, told(alone, together), slots=args.slots))
+    shape = model.rpartition("-")[0]
+    work = {"kind": "week", "title": f"a week of {ENTRIES} entries, {shape}, {args.threads} threads", "shape": shape}
+    work |= {"entries": ENTRIES, "shared_tokens": SHARED, "entry_tokens": NEW, "reply_tokens": OUT}
+    record.tell(record.record(work, contestants, args.threads, ["llama-cpp-python"]), args.json)
+
+
+def told(alone, together):
+    return {"one by one, s": record.figure(alone, False), "together, s": record.figure(together, False)}
+
+
+def companion_version(args):
+    said = subprocess.run([args.companion, "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    return said.stdout.split()[-1]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What every encoder peer does alike: the arguments, the work, the timing, the JSON.
 
 A peer module gives a class with `name`, `version`, `prepare` (not timed), `load(model_dir, threads)` and `embed(texts) -> f32 [n, 384]`,
-L2-normalised, order kept; tokenization counts. `main` either measures `--runs` rounds and prints one JSON object, or, with
+L2-normalised, order kept; tokenization counts. `main` either measures `--runs` rounds and prints a record (`record.py`), or, with
 `--serve`, stays loaded and answers every line on stdin with one round, so that peers can be interleaved.
 """
 
@@ -12,8 +12,11 @@ import pathlib
 import sys
 import time
 
+import record
+
 HERE = pathlib.Path(__file__).parent
 BULK_BATCH = 32  # what a peer is given at once in bulk; sentence-transformers' own default
+PACKAGES = ["sentence-transformers", "transformers", "torch", "onnx", "onnxruntime", "tokenizers", "numpy"]
 TEXTS = json.loads((HERE / "texts.json").read_text(encoding="utf-8"))
 
 
@@ -68,6 +71,30 @@ def summary(rounds):
     for kind in ("bulk_short_texts_s", "bulk_long_texts_s"):
         out[kind] = percentile([r[kind] for r in rounds], 0.5)
     return out
+
+
+FIGURES = [
+    ("9-token sentence, ms", ("short", "p50_ms"), False),
+    ("200 words, ms", ("long", "p50_ms"), False),
+    ("short texts a second", ("bulk_short_texts_s",), True),
+    ("200-word texts a second", ("bulk_long_texts_s",), True),
+]
+WORK = {"kind": "encoder", "batch": BULK_BATCH}
+
+
+def field(round_, path):
+    for key in path:
+        round_ = round_[key]
+    return round_
+
+
+def figures(rounds):
+    """What is told of rounds that `summary` summed up one by one."""
+    return {name: record.figure([field(r, path) for r in rounds], more) for name, path, more in FIGURES}
+
+
+def work(threads):
+    return WORK | {"title": f"the encoder, {threads} threads"}
 
 
 def cosine_to_reference(peer, model_dir):
@@ -132,5 +159,7 @@ def main(peer_class):
         for _ in sys.stdin:
             print(json.dumps(round_now()), flush=True)
         return
-    rounds = [round_now() for _ in range(args.runs)]
-    print(json.dumps(about | summary(rounds) | {"cosine_to_f32": cosine_to_reference(peer, args.model_dir)}))
+    rounds = [summary([round_now()]) for _ in range(args.runs)]
+    about["cosine_to_f32"] = cosine_to_reference(peer, args.model_dir)
+    one = record.contestant(about.pop("peer"), about.pop("version"), figures(rounds), **about, rounds=rounds)
+    record.tell(record.record(work(args.threads), [one], args.threads, PACKAGES))

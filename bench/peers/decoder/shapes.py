@@ -11,9 +11,10 @@ ROPE_THETA = 1_000_000.0
 NORM_EPS = 1e-6
 
 
-def summary(values):
-    """What every figure is told as."""
-    values = sorted(values)
-    middle = len(values) // 2
-    median = values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
-    return {"median": median, "min": values[0], "max": values[-1], "n": len(values)}
+
+def parameters(shape):
+    """Weights of the matrices, the embeddings among them."""
+    s = SHAPES[shape]
+    kv = s["hidden"] // s["heads"] * s["kv_heads"]
+    layer = s["hidden"] * (2 * s["hidden"] + 2 * kv + 3 * s["inner"])
+    return s["layers"] * layer + s["vocab"] * s["hidden"] * (1 if s["tied"] else 2)

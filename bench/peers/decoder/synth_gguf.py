@@ -6,7 +6,8 @@
 Types follow llama.cpp's `llama_tensor_get_type`: with Q4_0 and Q4_K_M the tied embedding is Q6_K; with Q4_K_M so are half of the
 value and down projections. Rows that 256 does not divide fall back as there (Q4_K to Q5_0, Q6_K to Q8_0). Blocks hold random codes and
 a scale that keeps activations in range; speed does not depend on the values. llama.cpp's server ends at its first answer without a
-vocabulary; llama.cpp's own source has Qwen2's (`models/ggml-vocab-qwen2.gguf`), whose fields are taken over.
+vocabulary; llama.cpp's own source has Qwen2's (`models/ggml-vocab-qwen2.gguf`), whose fields are taken over. A file that is already there stays,
+unless a vocabulary was asked for and it has none.
 """
 
 import argparse
@@ -23,9 +24,14 @@ Q = gguf.GGMLQuantizationType
 # Offsets of the f16 scales in a block, and how large a weight of code 1 is beside the scale.
 SCALES = {Q.Q8_0: [(0, 1 / 73)], Q.Q4_0: [(0, 1 / 4.6)], Q.Q5_0: [(0, 1 / 9.2)], Q.Q4_K: [(0, 1 / 200), (2, 1 / 400)], Q.Q6_K: [(208, 1 / 1200)]}
 
+# What the file says of itself; OpenVINO's reader wants it.
+FILE_TYPES = {"F16": 1, "Q4_0": 2, "Q8_0": 7, "Q4_K_M": 15}
+
 
 def blocks(rng, kind, rows, cols):
     """`rows` rows of `cols` weights as raw bytes: random codes under one scale of the right size."""
+    if kind == Q.F16:
+        return (rng.standard_normal((rows, cols), dtype=np.float32) / np.sqrt(cols)).astype(np.float16)
     size, width = gguf.GGML_QUANT_SIZES[kind]
     data = rng.integers(0, 256, (rows, cols // size, width), dtype=np.uint8)
     for at, share in SCALES[kind]:
@@ -37,8 +43,8 @@ def blocks(rng, kind, rows, cols):
 def kind_of(ftype, name, layer, layers, cols, tied):
     """The type of a matrix, as llama-quantize picks it."""
     more = layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
-    if ftype == "Q8_0":
-        return Q.Q8_0
+    if ftype in ("Q8_0", "F16"):
+        return Q[ftype]
     if name == "token_embd" and tied or name == "output":
         kind = Q.Q6_K
     elif ftype == "Q4_0":
@@ -60,17 +66,32 @@ def add_vocabulary(writer, path):
             writer.add_key_value(name, field.contents(), field.types[0], sub_type=nested)
 
 
+def has_vocabulary(path):
+    return "tokenizer.ggml.tokens" in gguf.GGUFReader(path).fields
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=SHAPES, required=True)
-    parser.add_argument("--type", choices=["Q8_0", "Q4_0", "Q4_K_M"], required=True)
+    parser.add_argument("--type", choices=FILE_TYPES, required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--vocabulary", help="a GGUF file whose tokenizer is taken over; without one the file has none")
     args = parser.parse_args()
+    out = pathlib.Path(args.out)
+    if out.exists() and (not args.vocabulary or has_vocabulary(out)):
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(out.name + ".part")
+    write(args, part)
+    part.replace(out)
+
+
+def write(args, path):
     s, rng = SHAPES[args.shape], np.random.default_rng(1)
     width = s["hidden"] // s["heads"]
-    writer = gguf.GGUFWriter(args.out, "qwen2", use_temp_file=True)
+    writer = gguf.GGUFWriter(path, "qwen2", use_temp_file=True)
     writer.add_name(f"{args.shape} random weights")
+    writer.add_file_type(FILE_TYPES[args.type])
     writer.add_block_count(s["layers"])
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(s["hidden"])

@@ -4,18 +4,17 @@
     python bench/peers/decoder/torch_decoder.py --shape qwen2.5-1.5b --quant int8 --prompt-tokens 256 --gen-tokens 32 --threads 2 --runs 5
 
 Dynamic INT8 is `torch.ao.quantization`'s, applied to one linear layer after the other, so that the FP32 network is never whole in memory.
-With `--serve` it stays loaded and answers every line on standard input with one run, so that peers can be interleaved.
+With `--serve` it stays loaded and answers every line on standard input, a number of prompt tokens, with one run.
 """
 
-import argparse
-import json
 import pathlib
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from shapes import CONTEXT, NORM_EPS, ROPE_THETA, SHAPES, summary  # noqa: E402
+import work  # noqa: E402
+from shapes import CONTEXT, NORM_EPS, ROPE_THETA, SHAPES  # noqa: E402
 
 import torch  # noqa: E402
 import transformers  # noqa: E402
@@ -57,45 +56,32 @@ def prepared(linear):
     return linear
 
 
-def one_run(model, s, args):
+def one_run(model, s, rows, tokens, count):
     """Prefill of `rows` prompts, then greedy decoding of all together; the prompt's time is its own figure."""
-    ids = torch.randint(0, s["vocab"], (args.rows, args.prompt_tokens), generator=torch.Generator().manual_seed(2))
+    ids = torch.randint(0, s["vocab"], (rows, tokens), generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         began = time.perf_counter()
         out = model(ids, use_cache=True, logits_to_keep=1)
         prefill = time.perf_counter() - began
         next_ids, cache = out.logits[:, -1].argmax(-1, keepdim=True), out.past_key_values
         began = time.perf_counter()
-        for _ in range(args.gen_tokens):
+        for _ in range(count):
             out = model(next_ids, past_key_values=cache, use_cache=True)
             next_ids, cache = out.logits[:, -1].argmax(-1, keepdim=True), out.past_key_values
         decode = time.perf_counter() - began
-    return {"prefill_tok_s": args.rows * args.prompt_tokens / prefill, "decode_tok_s": args.rows * args.gen_tokens / decode, "ttft_ms": prefill * 1000}
+    return {"prefill_tok_s": rows * tokens / prefill, "decode_tok_s": rows * count / decode, "ttft_ms": prefill * 1000}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = work.arguments(__doc__)
     parser.add_argument("--shape", choices=SHAPES, default="qwen2.5-1.5b")
     parser.add_argument("--quant", choices=["f32", "int8"], default="int8")
-    parser.add_argument("--prompt-tokens", type=int, default=256)
-    parser.add_argument("--gen-tokens", type=int, default=32)
-    parser.add_argument("--rows", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model, s = build(args.shape, args.quant)
     about = {"peer": f"PyTorch {'dynamic INT8' if args.quant == 'int8' else 'FP32'}", "version": torch.__version__,
              "engine": torch.backends.quantized.engine, "threads": args.threads, "model": f"{args.shape} random weights"}  # fmt: skip
-    one_run(model, s, args)
-    if args.serve:
-        print(json.dumps(about), flush=True)
-        for _ in sys.stdin:
-            print(json.dumps(one_run(model, s, args)), flush=True)
-        return
-    runs = [one_run(model, s, args) for _ in range(args.runs)]
-    print(json.dumps(about | {key: summary([r[key] for r in runs]) for key in runs[0]}))
+    work.answer(args, about, lambda tokens, count: one_run(model, s, args.rows, tokens, count), warm=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 //! What the scripts in `bench/peers/` measured, read from the JSON files that they wrote.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::roofline::RoofPoint;
 use crate::{Error, Result, Spread};
@@ -14,10 +14,22 @@ use crate::{Error, Result, Spread};
 pub struct PeerFile {
     /// The file's name.
     pub file: String,
-    /// What was done: `qwen2.5-1.5b, 256 tokens in, 32 out, 1 rows`.
+    /// When it was measured: `2026-11-26T15:04:05Z`.
+    pub when: String,
+    /// The commit of the repository then.
+    pub commit: String,
+    /// The processor's name.
+    pub cpu: String,
+    /// Threads that the system offered.
+    pub cores: usize,
+    /// Versions of the packages that took part.
+    pub packages: BTreeMap<String, String>,
+    /// What was done: `qwen2.5-1.5b, 256 tokens in, 32 out, 1 rows, 2 threads`.
     pub work: String,
     /// Companion and the others.
     pub contestants: Vec<Contestant>,
+    /// Who was left out, or did less, and why.
+    pub notes: Vec<String>,
     /// The network's shape and the size of the work, of a decoder.
     #[serde(skip)]
     decoder: Option<DecoderWork>,
@@ -37,12 +49,15 @@ pub struct Contestant {
 /// A figure over the rounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct PeerFigure {
-    /// `decode_tok_s`, `short, p50_ms`.
+    /// `decode_tok_s`, `200 words, ms`.
     pub name: String,
     /// Whether more is better.
     pub more_is_better: bool,
     /// Over the rounds.
     pub spread: Spread,
+    /// What else belongs to it: `recall@8 0.998`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Of a peer: how many times as fast Companion is with weights of as many bits.
     pub companion_times_as_fast: Option<f64>,
 }
@@ -54,8 +69,51 @@ struct DecoderWork {
     rows: f64,
 }
 
-/// Reads every file of `folder` that a script of the peers wrote; the names of those that none of them did come second.
-pub(crate) fn read(folder: &Path) -> Result<(Vec<PeerFile>, Vec<String>)> {
+/// A file as `bench/peers/record.py` writes it; what is not read here is left out.
+#[derive(Deserialize)]
+struct Written {
+    when: String,
+    commit: String,
+    cpu: String,
+    cores: usize,
+    #[serde(default)]
+    packages: BTreeMap<String, String>,
+    work: WrittenWork,
+    #[serde(default)]
+    notes: Vec<String>,
+    contestants: Vec<WrittenContestant>,
+}
+
+#[derive(Deserialize)]
+struct WrittenWork {
+    title: String,
+    shape: Option<String>,
+    prompt_tokens: Option<f64>,
+    rows: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct WrittenContestant {
+    name: String,
+    #[serde(default)]
+    version: String,
+    ours: bool,
+    figures: BTreeMap<String, WrittenFigure>,
+}
+
+#[derive(Deserialize)]
+struct WrittenFigure {
+    median: f64,
+    min: f64,
+    max: f64,
+    n: usize,
+    more_is_better: bool,
+    note: Option<String>,
+}
+
+/// Reads every file of `folder` that a script of the peers wrote. What a reader should know of them comes second: which
+/// files none of them wrote, and which are of another processor than `cpu` or of another commit than `commit`.
+pub(crate) fn read(folder: &Path, cpu: &str, commit: &str) -> Result<(Vec<PeerFile>, Vec<String>)> {
     let io = |source| Error::Io {
         path: folder.to_owned(),
         source,
@@ -65,7 +123,7 @@ pub(crate) fn read(folder: &Path) -> Result<(Vec<PeerFile>, Vec<String>)> {
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
         .collect();
     paths.sort();
-    let (mut files, mut strange) = (Vec::new(), Vec::new());
+    let (mut files, mut warnings) = (Vec::new(), Vec::new());
     for path in paths {
         let name = path
             .file_name()
@@ -73,161 +131,102 @@ pub(crate) fn read(folder: &Path) -> Result<(Vec<PeerFile>, Vec<String>)> {
             .to_string_lossy()
             .into_owned();
         let text = fs::read_to_string(&path).map_err(io)?;
-        let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let known = decoders(&name, &value)
-            .or_else(|| encoders(&name, &value))
-            .or_else(|| week(&name, &value));
-        match known {
-            Some(mut file) => {
-                file.compare();
+        match serde_json::from_str::<Written>(&text) {
+            Ok(written) => {
+                let file = PeerFile::of(name, written);
+                warnings.extend(file.foreign(cpu, commit));
                 files.push(file);
             }
-            None => strange.push(name),
+            Err(_) => warnings.push(format!("{name} is no record of peers; left out")),
         }
     }
-    Ok((files, strange))
+    Ok((files, warnings))
 }
 
-/// What `compare_decoder.py` writes.
-fn decoders(file: &str, value: &Value) -> Option<PeerFile> {
-    let args = value.get("args")?;
-    let argument = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or("?");
-    let number = |key: &str| argument(key).parse::<f64>().ok();
-    let shape = argument("shape");
-    let contestants = value.get("figures")?.as_object()?.iter();
-    let contestants = contestants.map(|(name, figures)| Contestant {
-        name: name.clone(),
-        ours: name.starts_with("Companion"),
-        figures: ["prefill_tok_s", "decode_tok_s"]
-            .iter()
-            .filter_map(|key| figure(key, true, spread(figures.get(key)?)?))
-            .collect(),
-    });
-    let decoder = || {
+impl DecoderWork {
+    fn of(work: &WrittenWork) -> Option<DecoderWork> {
+        let shape = engine::synth::config_of(work.shape.as_ref()?).ok()?;
         Some(DecoderWork {
-            parameters: engine::synth::config_of(shape).ok()?.parameters() as f64,
-            prompt_tokens: number("prompt_tokens")?,
-            rows: number("rows")?,
+            parameters: shape.parameters() as f64,
+            prompt_tokens: work.prompt_tokens?,
+            rows: work.rows?,
         })
-    };
-    Some(PeerFile {
-        file: file.to_owned(),
-        work: format!(
-            "{shape}, {} tokens in, {} out, {} rows, {} threads",
-            argument("prompt_tokens"),
-            argument("gen_tokens"),
-            argument("rows"),
-            argument("threads")
-        ),
-        contestants: contestants.collect(),
-        decoder: decoder(),
-    })
+    }
 }
 
-/// What `compare_encoder.py` writes.
-fn encoders(file: &str, value: &Value) -> Option<PeerFile> {
-    const FIGURES: [(&[&str], &str, bool); 4] = [
-        (&["short", "p50_ms"], "9-token sentence, ms", false),
-        (&["long", "p50_ms"], "200 words, ms", false),
-        (&["bulk_short_texts_s"], "short texts a second", true),
-        (&["bulk_long_texts_s"], "200-word texts a second", true),
-    ];
-    let one = |contestant: &Value| {
-        let about = contestant.get("about")?;
-        let text = |key: &str| about.get(key).and_then(Value::as_str).unwrap_or_default();
-        let rounds = contestant.get("rounds")?.as_array()?;
-        let figures = FIGURES.iter().filter_map(|(path, name, more)| {
-            let at = |round: &Value| {
-                path.iter()
-                    .try_fold(round.clone(), |v, key| v.get(key).cloned())?
-                    .as_f64()
-            };
-            let values: Vec<f64> = rounds.iter().filter_map(at).collect();
-            figure(
-                name,
-                *more,
-                (!values.is_empty()).then(|| Spread::of(&values))?,
-            )
-        });
-        Some(Contestant {
-            name: format!("{} {}", text("peer"), text("version"))
+impl Contestant {
+    fn of(written: WrittenContestant) -> Contestant {
+        let figures = written.figures.into_iter();
+        Contestant {
+            name: format!("{} {}", written.name, written.version)
                 .trim()
                 .to_owned(),
-            ours: text("peer").eq_ignore_ascii_case("companion"),
-            figures: figures.collect(),
-        })
-    };
-    let contestants: Vec<Contestant> = value
-        .get("contestants")?
-        .as_array()?
-        .iter()
-        .filter_map(one)
-        .collect();
-    (!contestants.is_empty()).then(|| PeerFile {
-        file: file.to_owned(),
-        work: format!("the encoder, {} threads", value["threads"]),
-        contestants,
-        decoder: None,
-    })
-}
-
-/// What `llama_server_batch.py` writes.
-fn week(file: &str, value: &Value) -> Option<PeerFile> {
-    let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
-    let seconds = |values: Vec<f64>| (!values.is_empty()).then(|| Spread::of(&values));
-    let one = |name: String, ours: bool, of: &dyn Fn(&str) -> Vec<f64>| Contestant {
-        name,
-        ours,
-        figures: [("sequential", "one by one, s"), ("batched", "together, s")]
-            .iter()
-            .filter_map(|(key, figure_name)| figure(figure_name, false, seconds(of(key))?))
-            .collect(),
-    };
-    let floats = |value: Option<&Value>| -> Vec<f64> {
-        let values = value.and_then(Value::as_array).into_iter().flatten();
-        values.filter_map(Value::as_f64).collect()
-    };
-    let peer = format!("{} {}", text(value, "peer")?, text(value, "model")?);
-    let peers_runs = |key: &str| floats(value.get(format!("{key}_runs_s")));
-    let mut contestants = vec![one(peer, false, &peers_runs)];
-    if let Some(companion) = value.get("companion").filter(|c| !c.is_null()) {
-        let runs = companion.get("runs")?.as_array()?;
-        let our_runs = |key: &str| -> Vec<f64> {
-            let values = runs.iter().map(|run| run.get(format!("{key}_s")));
-            values.filter_map(|v| v?.as_f64()).collect()
-        };
-        let name = format!("Companion {}", text(companion, "model")?);
-        contestants.insert(0, one(name, true, &our_runs));
+            ours: written.ours,
+            figures: figures
+                .filter(|(_, figure)| figure.median > 0.0)
+                .map(|(name, figure)| PeerFigure {
+                    name,
+                    more_is_better: figure.more_is_better,
+                    spread: Spread {
+                        median: figure.median,
+                        min: figure.min,
+                        max: figure.max,
+                        n: figure.n,
+                    },
+                    note: figure.note,
+                    companion_times_as_fast: None,
+                })
+                .collect(),
+        }
     }
-    Some(PeerFile {
-        file: file.to_owned(),
-        work: format!("a week of 7 entries, {} threads", value["threads"]),
-        contestants,
-        decoder: None,
-    })
 }
 
-fn figure(name: &str, more_is_better: bool, spread: Spread) -> Option<PeerFigure> {
-    (spread.median > 0.0).then(|| PeerFigure {
-        name: name.to_owned(),
-        more_is_better,
-        spread,
-        companion_times_as_fast: None,
-    })
-}
-
-/// `{median, min, max, n}`.
-fn spread(value: &Value) -> Option<Spread> {
-    let number = |key: &str| value.get(key)?.as_f64();
-    Some(Spread {
-        median: number("median")?,
-        min: number("min")?,
-        max: number("max")?,
-        n: value.get("n").and_then(Value::as_u64).unwrap_or(0) as usize,
-    })
+/// A commit without the mark of changed files: whether any had changed is told of the build and of the scripts at other times.
+fn clean(commit: &str) -> &str {
+    commit.strip_suffix("-dirty").unwrap_or(commit)
 }
 
 impl PeerFile {
+    fn of(file: String, written: Written) -> PeerFile {
+        let decoder = DecoderWork::of(&written.work);
+        let mut file = PeerFile {
+            file,
+            when: written.when,
+            commit: written.commit,
+            cpu: written.cpu,
+            cores: written.cores,
+            packages: written.packages,
+            work: written.work.title,
+            contestants: written
+                .contestants
+                .into_iter()
+                .map(Contestant::of)
+                .collect(),
+            notes: written.notes,
+            decoder,
+        };
+        file.compare();
+        file
+    }
+
+    /// Why its figures should not stand beside those of `cpu` and `commit`, where they should not.
+    fn foreign(&self, cpu: &str, commit: &str) -> Vec<String> {
+        let (file, mut found) = (&self.file, Vec::new());
+        if self.cpu != cpu {
+            found.push(format!(
+                "{file} was measured on another processor: {}",
+                self.cpu
+            ));
+        }
+        if clean(&self.commit) != clean(commit) {
+            found.push(format!(
+                "{file} was measured at commit {}, and this program is of {commit}",
+                self.commit
+            ));
+        }
+        found
+    }
+
     /// Sets each peer's figures beside the best of ours that reads as many bits a weight: to be faster with half the bytes is
     /// no merit of a program.
     fn compare(&mut self) {
@@ -261,7 +260,8 @@ impl PeerFile {
             let bits = bits(&contestant.name)?;
             let (what, tokens) = match figure.name.as_str() {
                 "decode_tok_s" => ("writing", work.rows),
-                _ => ("reading", work.rows * work.prompt_tokens),
+                "prefill_tok_s" => ("reading", work.rows * work.prompt_tokens),
+                _ => return None,
             };
             Some(RoofPoint {
                 name: format!("{}, {what}", contestant.name),
@@ -280,7 +280,10 @@ impl PeerFile {
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             String::new(),
-            format!("Beside peers: {} ({})", self.work, self.file),
+            format!(
+                "Beside peers: {} ({}, {}, commit {})",
+                self.work, self.file, self.when, self.commit
+            ),
         ];
         for contestant in &self.contestants {
             for figure in &contestant.figures {
@@ -293,12 +296,14 @@ impl PeerFile {
                 let ratio = (figure.companion_times_as_fast).map_or_else(String::new, |r| {
                     format!("  Companion is {r:.2} times as fast")
                 });
+                let note = (figure.note.as_ref()).map_or_else(String::new, |n| format!("  {n}"));
                 lines.push(format!(
-                    "  {:<36}{:<26}{median:>10.2}  ({min:.2} to {max:.2}, n {n}){ratio}",
+                    "  {:<36}{:<26}{median:>10.2}  ({min:.2} to {max:.2}, n {n}){ratio}{note}",
                     contestant.name, figure.name
                 ));
             }
         }
+        lines.extend(self.notes.iter().map(|note| format!("  {note}")));
         lines
     }
 }
@@ -311,6 +316,7 @@ fn bits(name: &str) -> Option<f64> {
         ("q4_k_m", 4.85),
         ("int8", 8.0),
         ("int4", 4.5),
+        ("mixed", 4.9),
         ("f32", 32.0),
         ("fp32", 32.0),
         ("bf16", 16.0),
@@ -327,47 +333,88 @@ fn bits(name: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const DECODERS: &str = r#"{"args": {"shape": "qwen2.5-1.5b", "prompt_tokens": "256", "gen_tokens": "32", "rows": "1", "threads": "2"},
-        "figures": {"Companion a-int8": {"decode_tok_s": {"median": 12, "min": 11, "max": 13, "n": 5}},
-                    "Companion a-int4": {"decode_tok_s": {"median": 24, "min": 11, "max": 33, "n": 5}},
-                    "other Q4_0": {"decode_tok_s": {"median": 12, "min": 11, "max": 13, "n": 5}},
-                    "llama.cpp Q8_0": {"decode_tok_s": {"median": 8, "min": 7, "max": 9, "n": 5}}}}"#;
-    const ENCODERS: &str = r#"{"threads": 2, "contestants": [
-        {"about": {"peer": "companion", "version": "1"}, "rounds": [{"short": {"p50_ms": 1.0}}, {"short": {"p50_ms": 3.0}}]},
-        {"about": {"peer": "other"}, "rounds": [{"short": {"p50_ms": 4.0}}]}]}"#;
+    fn file(work: &str, contestants: &str) -> String {
+        format!(
+            r#"{{"when": "2026-11-26T15:04:05Z", "commit": "abc-dirty", "cpu": "X", "cores": 2, "threads": 2, "packages": {{"torch": "1"}},
+                "work": {{"kind": "k", "title": "t"{work}}}, "notes": ["n"], "contestants": [{contestants}]}}"#
+        )
+    }
 
-    const WEEK: &str = r#"{"peer": "server", "model": "a-Q8_0.gguf", "threads": 2, "sequential_runs_s": [100, 120], "batched_runs_s": [80],
-        "companion": {"model": "a-int8", "runs": [{"sequential_s": 30, "batched_s": 20}]}}"#;
+    fn contestant(name: &str, figure: &str, median: f64, more_is_better: bool) -> String {
+        let ours = name.starts_with("Companion");
+        format!(
+            r#"{{"name": "{name}", "version": "1", "ours": {ours}, "figures": {{"{figure}":
+                {{"median": {median}, "min": 1, "max": 99, "n": 5, "samples": [], "more_is_better": {more_is_better}}}}}}}"#
+        )
+    }
 
-    #[test]
-    fn reads_each_form_and_names_what_is_none_of_them() {
+    fn decoders() -> String {
+        let one = |name, median| contestant(name, "decode_tok_s", median, true);
+        let all = [
+            one("Companion a-int8", 12.0),
+            one("Companion a-int4", 24.0),
+            one("other Q4_0", 12.0),
+            one("llama.cpp Q8_0", 8.0),
+        ];
+        let work = r#", "shape": "qwen2.5-1.5b", "prompt_tokens": 256, "rows": 1"#;
+        file(work, &all.join(","))
+    }
+
+    fn folder_of(files: &[(&str, String)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        for (name, text) in [
-            ("b.json", DECODERS),
-            ("a.json", ENCODERS),
-            ("c.json", "{}"),
-            ("d.txt", ""),
-            ("e.json", WEEK),
-        ] {
+        for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let (files, strange) = read(dir.path()).unwrap();
-        assert_eq!(strange, ["c.json"]);
+        dir
+    }
+
+    #[test]
+    fn reads_what_the_scripts_wrote_and_names_what_is_none_of_it() {
+        let one = |name, median| contestant(name, "200 words, ms", median, false);
+        let encoders = file("", &[one("Companion", 2.0), one("other", 4.0)].join(","));
+        let dir = folder_of(&[
+            ("b.json", decoders()),
+            ("a.json", encoders),
+            ("c.json", "{}".to_owned()),
+            ("d.txt", String::new()),
+        ]);
+        let (files, warnings) = read(dir.path(), "X", "abc").unwrap();
+        assert_eq!(warnings, ["c.json is no record of peers; left out"]);
         let names: Vec<&str> = files.iter().map(|f| f.file.as_str()).collect();
-        assert_eq!(names, ["a.json", "b.json", "e.json"]);
+        assert_eq!(names, ["a.json", "b.json"]);
         let ratios = |file: &PeerFile| -> Vec<Option<f64>> {
             let figures = file.contestants.iter().flat_map(|c| &c.figures);
             figures.map(|f| f.companion_times_as_fast).collect()
         };
         assert_eq!(ratios(&files[0]), [None, Some(2.0)]);
+        assert!(files[0].roof_points().is_empty());
         // Eight bits beside eight, four beside four.
         assert_eq!(ratios(&files[1]), [None, None, Some(2.0), Some(1.5)]);
-        let week = [None, None, Some(110.0 / 30.0), Some(4.0)];
-        assert_eq!(ratios(&files[2]), week);
         let points = files[1].roof_points();
         assert_eq!(points.len(), 2);
         assert!(points[1].peer && (points[1].ops_per_byte - 16.0 / 8.5).abs() < 1e-9);
         let point = &points[1];
         assert!((2.4e10..2.6e10).contains(&point.ops_s), "{point:?}");
+        assert_eq!(files[1].contestants[3].name, "llama.cpp Q8_0 1");
+        assert!(
+            files[1]
+                .lines()
+                .iter()
+                .any(|line| line.contains("abc-dirty"))
+        );
+    }
+
+    #[test]
+    fn warns_of_another_processor_and_of_another_commit() {
+        let dir = folder_of(&[("b.json", decoders())]);
+        let of = |cpu, commit| read(dir.path(), cpu, commit).unwrap().1;
+        assert_eq!(of("X", "abc").len(), 0);
+        assert_eq!(
+            of("Y", "abd"),
+            [
+                "b.json was measured on another processor: X",
+                "b.json was measured at commit abc-dirty, and this program is of abd"
+            ]
+        );
     }
 }

@@ -18,16 +18,13 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
     let mut report = Report::begin(options.quick);
     let missing = Missing::look(options);
     if let Some(folder) = &options.peers {
-        let (files, strange) = peers::read(folder)?;
+        let (files, warnings) = peers::read(folder, &report.machine.cpu, report.commit)?;
         report.peers = files;
+        report.warnings.extend(warnings);
         if report.peers.is_empty() {
             let reason = format!("{} has no file that bench/peers wrote", folder.display());
             report.not_measured.insert("peers", reason);
         }
-        let strange = strange
-            .iter()
-            .map(|name| format!("{name} is no record of peers; left out"));
-        report.warnings.extend(strange);
     }
     for suite in Suite::ALL {
         if !options.suites.contains(&suite) {
