@@ -8,6 +8,8 @@ use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
 
 /// What stands for a figure that there is none of.
 pub(crate) const ABSENT: &str = "not measured";
+/// What stands for a percentile of fewer samples than it needs.
+const TOO_FEW: &str = "n too small";
 
 pub(crate) fn lines(report: &Report) -> Vec<String> {
     let machine = &report.machine;
@@ -113,8 +115,8 @@ pub(crate) fn head(title: &str, lines: &mut Vec<String>) {
     lines.push(String::new());
     lines.push(title.to_owned());
     lines.push(format!(
-        "  {:<34}{:>10}{:>14}{:>10}{:>10}{:>7}",
-        "milliseconds", "p50", "p95", "min", "max", "n"
+        "  {:<34}{:>10}{:>13}{:>13}{:>10}{:>10}{:>7}",
+        "milliseconds", "p50", "p95", "p99", "min", "max", "n"
     ));
 }
 
@@ -122,12 +124,17 @@ pub(crate) fn row(name: &str, times: Option<&Times>) -> String {
     let Some(times) = times else {
         return format!("  {name:<34}{ABSENT:>24}");
     };
-    let p95 = times.p95_ms.map_or_else(|| ABSENT.to_owned(), number);
+    let [p95, p99] = [times.p95_ms, times.p99_ms].map(percentile);
     let [p50, min, max] = [times.p50_ms, times.min_ms, times.max_ms].map(number);
     format!(
-        "  {name:<34}{p50:>10}{p95:>14}{min:>10}{max:>10}{:>7}",
+        "  {name:<34}{p50:>10}{p95:>13}{p99:>13}{min:>10}{max:>10}{:>7}",
         times.n
     )
+}
+
+/// A percentile, which is absent where there are too few samples for it.
+pub(crate) fn percentile(value: Option<f64>) -> String {
+    value.map_or_else(|| TOO_FEW.to_owned(), number)
 }
 
 /// Bytes as people say them: `24 MB`, `1.65 GB`.
@@ -250,11 +257,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_measured_says_so() {
+    fn a_percentile_of_few_samples_is_told_from_what_was_not_measured() {
         let times = Times::of(&[1.0, 2.0, 30.0]);
         assert_eq!(
             row("few", Some(&times)),
-            "  few                                     2.00  not measured      1.00      30.0      3"
+            "  few                                     2.00  n too small  n too small      1.00      30.0      3"
         );
         assert_eq!(
             row("none", None).trim_end(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::plot::escape;
 use super::{plots, quality};
-use crate::table::{ABSENT, number, size};
+use crate::table::{ABSENT, number, percentile, size};
 use crate::{ModelFigures, Report, Times, table};
 
 /// Every section; one whose suite did not run says so.
@@ -52,10 +52,6 @@ pub(super) fn table_of(head: &[&str], rows: &[Vec<String>], html: &mut String) {
         let _ = writeln!(html, "<tr>{row}</tr>");
     }
     html.push_str("</table></div>\n");
-}
-
-pub(super) fn percentile(value: Option<f64>) -> String {
-    value.map_or_else(|| "n too small".to_owned(), number)
 }
 
 pub(super) fn bytes(value: Option<u64>) -> String {

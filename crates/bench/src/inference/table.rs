@@ -2,7 +2,7 @@
 
 use super::{LengthFigures, ModelFigures};
 use crate::Times;
-use crate::table::{ABSENT, head, number, row, size};
+use crate::table::{ABSENT, head, number, percentile, row, size};
 
 /// Adds them to `lines`.
 pub(crate) fn inference(all: &[ModelFigures], lines: &mut Vec<String>) {
@@ -94,13 +94,12 @@ fn one(model: &ModelFigures, lines: &mut Vec<String>) {
 }
 
 fn percentiles(length: &LengthFigures, times: &Times) -> String {
-    let few = |p: Option<f64>| p.map_or_else(|| "n too small".to_owned(), number);
     format!(
         "  {:<22}{:>10}{:>13}{:>13}{:>7}",
         format!("{} words, {} tokens", length.words, length.tokens),
         number(times.p50_ms),
-        few(times.p95_ms),
-        few(times.p99_ms),
+        percentile(times.p95_ms),
+        percentile(times.p99_ms),
         times.n
     )
 }
