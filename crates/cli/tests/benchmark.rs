@@ -141,3 +141,17 @@ fn a_size_of_work_needs_a_model_and_a_record_to_compare_with_must_be_there() {
     let said = sandbox.fails(1, &["benchmark", "--startup", "--compare", "no-such.json"]);
     assert!(said.contains("cannot read no-such.json"), "{said}");
 }
+
+#[test]
+fn no_runs_at_all_are_refused_by_name() {
+    let sandbox = Sandbox::new();
+    for (wrong, option) in [
+        (&["--startup", "--runs", "0"][..], "--runs <N>"),
+        (&["--batch", "--batch-runs", "0"], "--batch-runs <N>"),
+        (&["--startup", "--runs", "some"], "--runs <N>"),
+    ] {
+        let said = sandbox.fails(2, &[&["benchmark"][..], wrong].concat());
+        assert!(said.contains(option), "{said}");
+        assert!(said.contains("a figure needs one run or more"), "{said}");
+    }
+}

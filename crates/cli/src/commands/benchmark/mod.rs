@@ -6,6 +6,7 @@ mod decoder;
 mod show;
 mod suites;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::context::Context;
@@ -66,11 +67,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Runs that count, for every figure [default: what each needs]
-    #[arg(long, value_name = "N")]
-    runs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = runs)]
+    runs: Option<NonZeroUsize>,
     /// With --batch: runs that count
-    #[arg(long, value_name = "N", requires = "batch")]
-    batch_runs: Option<usize>,
+    #[arg(long, value_name = "N", requires = "batch", value_parser = runs)]
+    batch_runs: Option<NonZeroUsize>,
     /// With --batch: so many requests of somebody who waits, idle and beside bulk work, and reading ahead
     #[arg(long, value_name = "N", default_value_t = 0)]
     serving: usize,
@@ -82,6 +83,11 @@ pub(crate) struct Args {
     /// Entries in the journal that is measured [default: 10000; 2000 with --quick]
     #[arg(long, value_name = "N")]
     entries: Option<usize>,
+}
+
+/// A number of runs: of none there is no figure.
+fn runs(text: &str) -> Result<NonZeroUsize, String> {
+    (text.parse()).map_err(|_| "a figure needs one run or more".to_owned())
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
