@@ -113,7 +113,7 @@ fn measure(
     let load = load::measure(store, info, options)?;
     let model = Model::open(store, info, options)?;
     let watch = CpuWatch::start();
-    let lengths = lengths::measure(&model, name, options, on_step)?;
+    let lengths = lengths::measure(&model, info, options, on_step)?;
     let cpu = watch.and_then(CpuWatch::stop);
     let (kernel, threads) = model.kernel_and_threads();
     Ok(ModelFigures {
