@@ -93,11 +93,7 @@ def inference(report):
             ["milliseconds", "p50", "p95", "p99", "n", "tok/s", "peak memory"],
             [(n, number(t["p50_ms"]), few(t["p95_ms"]), few(t["p99_ms"]), t["n"], number(s["median"]), size(m) if m else "") for n, t, s, m in rows],
         )
-        load, memory, cpu = model["load"], model.get("memory"), model.get("cpu")
-        cold = load.get("cold_ready")
-        yield f"Open and first answer {number(load['warm_ready']['p50_ms'])} ms warm (n {load['warm_ready']['n']}), " + (
-            f"{number(cold['p50_ms'])} ms cold (n {cold['n']}, {size(load['cold_read_bytes'])} from the disk)." if cold else "cold not measured."
-        )
+        memory, cpu = model.get("memory"), model.get("cpu")
         if memory:
             parts = ", ".join(f"{key} {size(memory[key + '_bytes'])}" for key in ("weights", "cache", "encoder", "runtime"))
             yield f"Memory {size(memory['total_bytes'])}: {parts}."
@@ -231,6 +227,22 @@ def journal(report):
         yield from times(rows)
 
 
+def loading(report):
+    loads = (report.get("startup") or {}).get("loads") or []
+    if loads:
+        yield "### Loading"
+        yield ""
+        rows = []
+        for load in loads:
+            name = load["model"].split("@")[0]
+            rows += [(f"{name}: open, file in the page cache", load["warm"]), (f"{name}: open and first answer", load["warm_ready"]),
+                     (f"{name}: the same, file on the disk", load["cold_ready"])]  # fmt: skip
+        yield from times(rows)
+        read = ", ".join(f"{load['model'].split('@')[0]} {size(load['cold_read_bytes'])} for {size(load['weights_bytes'])} of weights" for load in loads)
+        yield f"Read from the disk where the file lay there alone: {read}."
+        yield ""
+
+
 def peers(report):
     for file in report.get("peers") or []:
         yield f"### Beside peers: {file['work']}"
@@ -263,7 +275,7 @@ def sum_up():
     load = "not measured" if m.get("load") is None else f"{m['load']:.1f}"
     lines = [f"`{newest.relative_to(ROOT)}`: {m['cpu']}, {m['cores']} cores, {m['system']}, load before {load}; companion {report['version']} at "
              f"{report['commit']}, {report['date']}{', quick: few samples' if report['quick'] else ''}. Warm-up: {report['warm_up']}.", ""]  # fmt: skip
-    for part in (absences, inference, machine_limits, quantization, batch, cache, workflow, journal, peers):
+    for part in (absences, inference, machine_limits, quantization, batch, cache, workflow, journal, loading, peers):
         lines += part(report)
     page = PAGE.read_text()
     begin, end = (page.index(marker) for marker in MARKERS)

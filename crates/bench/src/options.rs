@@ -19,7 +19,7 @@ pub enum Suite {
     Batch,
     /// Saving, listing, finding.
     Journal,
-    /// The program from its start to its end.
+    /// The program from its start to its end, and its models as they are loaded.
     Startup,
 }
 

@@ -55,7 +55,7 @@ pub struct Report {
     /// Summaries against references that people wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summaries: Option<SummaryQuality>,
-    /// The program from its start to its end.
+    /// The program from its start to its end, and its models as they are loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup: Option<StartupFigures>,
     /// Against an earlier record.

@@ -1,7 +1,7 @@
 //! A report as text.
 
 use crate::cache::table::cache;
-use crate::inference::table::inference;
+use crate::inference::table::{inference, loading};
 use crate::quantization::table::quantization;
 use crate::workflow::table::{quality, workflow};
 use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
@@ -250,6 +250,9 @@ fn startup(figures: &StartupFigures, lines: &mut Vec<String>) {
             .into_iter()
             .map(|(name, times)| row(name, times)),
     );
+    for load in &figures.loads {
+        loading(load, lines);
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure};
     prints one object; so does --batch -m NAME."
 )]
 pub(crate) struct Args {
-    /// Models at texts of 50, 200 and 500 words: latency, loading, memory, processor
+    /// Models at texts of 50, 200 and 500 words: latency, memory, processor
     #[arg(long)]
     inference: bool,
     /// The encoder: one short text, one long, many of both
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// The journal: opening, saving, finding; an entry of the day, a look back at the week
     #[arg(long)]
     journal: bool,
-    /// The program from its start to its end
+    /// The program from its start to its end, and each model as it is loaded: cold, warm, bytes read
     #[arg(long)]
     startup: bool,
     /// All of it
