@@ -50,6 +50,19 @@ def size(value):
     return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.0f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
 
 
+def duration(seconds):
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def measured_in(report):
+    """How long it took, the longest suite first; nothing of a record that does not know."""
+    if not report.get("seconds"):
+        return ""
+    suites = report["suite_seconds"]
+    by_suite = ", ".join(f"{name} {duration(suites[name])}" for name in sorted(suites, key=suites.get, reverse=True))
+    return f"; measured in {duration(report['seconds'])}" + (f" ({by_suite})" if by_suite else "")
+
+
 def ratio(value, digits=2):
     if not value.get("interval"):
         return f"{value['ratio']:.{digits}f}"
@@ -274,7 +287,7 @@ def sum_up():
     m = report["machine"]
     load = "not measured" if m.get("load") is None else f"{m['load']:.1f}"
     lines = [f"`{newest.relative_to(ROOT)}`: {m['cpu']}, {m['cores']} cores, {m['system']}, load before {load}; companion {report['version']} at "
-             f"{report['commit']}, {report['date']}{', quick: few samples' if report['quick'] else ''}. Warm-up: {report['warm_up']}.", ""]  # fmt: skip
+             f"{report['commit']}, {report['date']}{', quick: few samples' if report['quick'] else ''}{measured_in(report)}. Warm-up: {report['warm_up']}.", ""]  # fmt: skip
     for part in (absences, inference, machine_limits, quantization, batch, cache, workflow, journal, loading, peers):
         lines += part(report)
     page = PAGE.read_text()

@@ -4,7 +4,7 @@ use crate::cache::table::cache;
 use crate::inference::table::{inference, loading};
 use crate::quantization::table::quantization;
 use crate::workflow::table::{quality, workflow};
-use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
+use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Suite, Times};
 
 /// What stands for a figure that there is none of.
 pub(crate) const ABSENT: &str = "not measured";
@@ -82,7 +82,33 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
             .iter()
             .map(|warning| format!("warning: {warning}")),
     );
+    lines.push(String::new());
+    lines.push(measured_in(report));
     lines
+}
+
+/// How long the report took, suite by suite: `measured in 31 min: inference 12 min, startup 40 s`.
+pub(crate) fn measured_in(report: &Report) -> String {
+    let suites: Vec<String> = (Suite::ALL.iter())
+        .filter_map(|suite| {
+            let seconds = report.suite_seconds.get(suite.name())?;
+            Some(format!("{} {}", suite.name(), duration(*seconds)))
+        })
+        .collect();
+    let by_suite = match suites.is_empty() {
+        true => String::new(),
+        false => format!(": {}", suites.join(", ")),
+    };
+    format!("measured in {}{by_suite}", duration(report.seconds))
+}
+
+/// Seconds as people say them: `0.4 s`, `45 s`, `31 min`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 100.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min", s / 60.0),
+    }
 }
 
 /// Every time in the report, with the name that it has in the table.
@@ -269,6 +295,18 @@ mod tests {
         assert_eq!(
             row("none", None).trim_end(),
             "  none                                          not measured"
+        );
+    }
+
+    #[test]
+    fn the_time_that_it_took_is_told_by_suite_in_the_order_in_which_they_ran() {
+        let mut report = Report::begin(true);
+        assert_eq!(measured_in(&report), "measured in 0.0 s");
+        report.seconds = 1_850.0;
+        report.suite_seconds = [("encoder", 7.26), ("startup", 99.0), ("inference", 700.0)].into();
+        assert_eq!(
+            lines(&report).last().unwrap(),
+            "measured in 31 min: inference 12 min, encoder 7.3 s, startup 99 s"
         );
     }
 }

@@ -38,7 +38,7 @@ fn head(report: &Report, html: &mut String) {
     let _ = writeln!(
         html,
         "<h1>Companion, measured</h1>\n<p class=\"about\">{}, {} cores{memory}, {}; load before {load}.<br>\
-         companion {} at {}, {}{}.<br>Warm-up: {}. A percentile without enough samples (95th: 100, 99th: 1,000) is not shown.</p>",
+         companion {} at {}, {}{}; {}.<br>Warm-up: {}. A percentile without enough samples (95th: 100, 99th: 1,000) is not shown.</p>",
         escape(&machine.cpu),
         machine.cores,
         machine.system,
@@ -50,6 +50,7 @@ fn head(report: &Report, html: &mut String) {
         } else {
             ""
         },
+        table::measured_in(report),
         report.warm_up,
     );
     for warning in &report.warnings {
