@@ -355,14 +355,24 @@ fn comparison(report: &Report, html: &mut String) {
             vec![
                 c.name.clone(),
                 number(c.before_ms),
+                c.before_n.to_string(),
                 number(c.now_ms),
+                c.now_n.to_string(),
                 c.ratio.text(),
                 c.verdict.to_owned(),
             ]
         })
         .collect();
     table_of(
-        &["milliseconds, median", "before", "now", "ratio (95 %)", ""],
+        &[
+            "milliseconds, median of the samples kept",
+            "before",
+            "n",
+            "now",
+            "n",
+            "ratio (95 %)",
+            "",
+        ],
         &rows,
         html,
     );
