@@ -126,6 +126,9 @@ def machine_limits(report):
     limit = lambda p: min(roof["int8_ops_s"], roof["read_bytes_s"] * p["ops_per_byte"])  # noqa: E731
     rows = [(p["name"], number(p["ops_per_byte"]), number(p["ops_s"] / 1e9), f"{100 * p['ops_s'] / limit(p):.0f} %") for p in roof["points"]]
     yield from table(["", "operations a byte", "Gop/s", "of the limit there"], rows)
+    if any(p["ops_s"] > limit(p) and limit(p) < roof["int8_ops_s"] for p in roof["points"]):
+        yield "Above 100 %: weights that fit in the processor's cache are not read from memory each time."
+        yield ""
 
 
 def quantization(report):

@@ -3,6 +3,7 @@
 use crate::cache::table::cache;
 use crate::inference::table::{inference, loading};
 use crate::quantization::table::quantization;
+use crate::roofline::IN_CACHE;
 use crate::workflow::table::{quality, workflow};
 use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Suite, Times};
 
@@ -194,9 +195,12 @@ fn roofline(roof: &crate::RooflineFigures, lines: &mut Vec<String>) {
             p.name,
             p.ops_per_byte,
             p.ops_s / 1e9,
-            100.0 * p.ops_s / roof.limit(p.ops_per_byte)
+            100.0 * roof.share(p)
         )
     }));
+    if roof.has_cached() {
+        lines.push(format!("  {IN_CACHE}"));
+    }
 }
 
 fn encoder(figures: &EncoderFigures, lines: &mut Vec<String>) {

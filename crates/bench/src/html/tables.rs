@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::plot::escape;
 use super::{plots, quality};
 use crate::inference::table::load_rows;
+use crate::roofline::IN_CACHE;
 use crate::table::{ABSENT, number, percentile, size};
 use crate::{ModelFigures, Report, Times, table};
 
@@ -190,7 +191,7 @@ fn roofline(report: &Report, html: &mut String) {
                 p.name.clone(),
                 number(p.ops_per_byte),
                 number(p.ops_s / 1e9),
-                format!("{:.0} %", 100.0 * p.ops_s / roof.limit(p.ops_per_byte)),
+                format!("{:.0} %", 100.0 * roof.share(p)),
             ]
         })
         .collect();
@@ -200,6 +201,9 @@ fn roofline(report: &Report, html: &mut String) {
             &rows,
             html,
         );
+    }
+    if roof.has_cached() {
+        let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(IN_CACHE));
     }
     peers(report, html);
 }
