@@ -5,6 +5,8 @@ mod plot;
 mod plots;
 mod quality;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
@@ -62,30 +64,5 @@ fn head(report: &Report, html: &mut String) {
             "<p class=\"note\">{what}: {ABSENT} ({})</p>",
             escape(reason)
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every address that a page could fetch from.
-    fn addresses(html: &str) -> Vec<&str> {
-        ["src=\"", "href=\"", "url(", "@import"]
-            .iter()
-            .flat_map(|what| html.split(what).skip(1))
-            .map(|rest| rest.split(['"', ')']).next().unwrap_or_default())
-            .collect()
-    }
-
-    #[test]
-    fn the_page_of_an_empty_report_fetches_nothing_and_has_every_plot_or_says_why_not() {
-        let html = page(&Report::begin(true));
-        assert_eq!(addresses(&html), ["data:,"]);
-        assert!(!html.contains("<script"));
-        for plot in ["Latency", "Roofline", "Batch", "Cache", "Accuracy by bits"] {
-            assert!(html.contains(plot), "{plot}");
-        }
-        assert!(html.contains("not measured"));
     }
 }
