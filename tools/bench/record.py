@@ -50,6 +50,19 @@ def size(value):
     return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.0f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
 
 
+def duration(seconds):
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def measured_in(report):
+    """How long it took, the longest suite first; nothing of a record that does not know."""
+    if not report.get("seconds"):
+        return ""
+    suites = report["suite_seconds"]
+    by_suite = ", ".join(f"{name} {duration(suites[name])}" for name in sorted(suites, key=suites.get, reverse=True))
+    return f"; measured in {duration(report['seconds'])}" + (f" ({by_suite})" if by_suite else "")
+
+
 def ratio(value, digits=2):
     if not value.get("interval"):
         return f"{value['ratio']:.{digits}f}"
@@ -93,11 +106,7 @@ def inference(report):
             ["milliseconds", "p50", "p95", "p99", "n", "tok/s", "peak memory"],
             [(n, number(t["p50_ms"]), few(t["p95_ms"]), few(t["p99_ms"]), t["n"], number(s["median"]), size(m) if m else "") for n, t, s, m in rows],
         )
-        load, memory, cpu = model["load"], model.get("memory"), model.get("cpu")
-        cold = load.get("cold_ready")
-        yield f"Open and first answer {number(load['warm_ready']['p50_ms'])} ms warm (n {load['warm_ready']['n']}), " + (
-            f"{number(cold['p50_ms'])} ms cold (n {cold['n']}, {size(load['cold_read_bytes'])} from the disk)." if cold else "cold not measured."
-        )
+        memory, cpu = model.get("memory"), model.get("cpu")
         if memory:
             parts = ", ".join(f"{key} {size(memory[key + '_bytes'])}" for key in ("weights", "cache", "encoder", "runtime"))
             yield f"Memory {size(memory['total_bytes'])}: {parts}."
@@ -117,6 +126,9 @@ def machine_limits(report):
     limit = lambda p: min(roof["int8_ops_s"], roof["read_bytes_s"] * p["ops_per_byte"])  # noqa: E731
     rows = [(p["name"], number(p["ops_per_byte"]), number(p["ops_s"] / 1e9), f"{100 * p['ops_s'] / limit(p):.0f} %") for p in roof["points"]]
     yield from table(["", "operations a byte", "Gop/s", "of the limit there"], rows)
+    if any(p["ops_s"] > limit(p) and limit(p) < roof["int8_ops_s"] for p in roof["points"]):
+        yield "Above 100 %: weights that fit in the processor's cache are not read from memory each time."
+        yield ""
 
 
 def quantization(report):
@@ -231,6 +243,22 @@ def journal(report):
         yield from times(rows)
 
 
+def loading(report):
+    loads = (report.get("startup") or {}).get("loads") or []
+    if loads:
+        yield "### Loading"
+        yield ""
+        rows = []
+        for load in loads:
+            name = load["model"].split("@")[0]
+            rows += [(f"{name}: open, file in the page cache", load["warm"]), (f"{name}: open and first answer", load["warm_ready"]),
+                     (f"{name}: the same, file on the disk", load["cold_ready"])]  # fmt: skip
+        yield from times(rows)
+        read = ", ".join(f"{load['model'].split('@')[0]} {size(load['cold_read_bytes'])} for {size(load['weights_bytes'])} of weights" for load in loads)
+        yield f"Read from the disk where the file lay there alone: {read}."
+        yield ""
+
+
 def peers(report):
     for file in report.get("peers") or []:
         yield f"### Beside peers: {file['work']}"
@@ -262,8 +290,8 @@ def sum_up():
     m = report["machine"]
     load = "not measured" if m.get("load") is None else f"{m['load']:.1f}"
     lines = [f"`{newest.relative_to(ROOT)}`: {m['cpu']}, {m['cores']} cores, {m['system']}, load before {load}; companion {report['version']} at "
-             f"{report['commit']}, {report['date']}{', quick: few samples' if report['quick'] else ''}. Warm-up: {report['warm_up']}.", ""]  # fmt: skip
-    for part in (absences, inference, machine_limits, quantization, batch, cache, workflow, journal, peers):
+             f"{report['commit']}, {report['date']}{', quick: few samples' if report['quick'] else ''}{measured_in(report)}. Warm-up: {report['warm_up']}.", ""]  # fmt: skip
+    for part in (absences, inference, machine_limits, quantization, batch, cache, workflow, journal, loading, peers):
         lines += part(report)
     page = PAGE.read_text()
     begin, end = (page.index(marker) for marker in MARKERS)

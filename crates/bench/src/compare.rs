@@ -28,6 +28,10 @@ pub struct Compared {
     pub before_ms: f64,
     /// Median now, in milliseconds.
     pub now_ms: f64,
+    /// Samples before that the medians and the interval are of: those that the record kept, which may be fewer than were taken.
+    pub before_n: usize,
+    /// The same of now.
+    pub now_n: usize,
     /// Now in before: below 1 is faster.
     pub ratio: Ratio,
     /// `faster` or `slower` where the interval leaves out 1, else `no difference seen`; `n too small` without an interval.
@@ -123,6 +127,8 @@ fn compared(name: &str, before: &[f64], now: &[f64]) -> Option<Compared> {
         name: name.to_owned(),
         before_ms,
         now_ms,
+        before_n: before.len(),
+        now_n: now.len(),
         verdict: match ratio.interval {
             None => "n too small",
             Some([low, _]) if low > 1.0 => "slower",
@@ -146,14 +152,16 @@ impl Comparison {
             );
         }
         lines.push(format!(
-            "  {:<56}{:>10}{:>10}  {}",
-            "milliseconds, median", "before", "now", "ratio (95 %)"
+            "  {:<56}{:>10}{:>7}{:>10}{:>7}  {}",
+            "milliseconds, median of the samples kept", "before", "n", "now", "n", "ratio (95 %)"
         ));
         lines.extend(self.figures.iter().map(|c| {
             let [before, now] = [c.before_ms, c.now_ms].map(crate::table::number);
             format!(
-                "  {:<56}{before:>10}{now:>10}  {} {}",
+                "  {:<56}{before:>10}{:>7}{now:>10}{:>7}  {} {}",
                 c.name,
+                c.before_n,
+                c.now_n,
                 c.ratio.text(),
                 c.verdict
             )
@@ -205,6 +213,20 @@ mod tests {
                 .iter()
                 .any(|line| line.contains("journal / list"))
         );
+    }
+
+    #[test]
+    fn a_thinned_record_is_compared_by_the_samples_it_kept_and_says_how_many() {
+        let mut before = serde_json::to_value(report(1.0)).unwrap();
+        let kept = before["journal"]["list"]["samples_ms"].as_array_mut();
+        kept.unwrap().truncate(12);
+        let compared = compare(&report(1.0), &before.to_string()).unwrap();
+        let list = (compared.figures.iter().find(|c| c.name == "journal / list")).unwrap();
+        assert_eq!((list.before_n, list.now_n), (12, 40));
+        let lines = compared.lines();
+        let line = (lines.iter().find(|line| line.contains("journal / list"))).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!((words[4], words[6]), ("12", "40"), "{line}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A suite does its work for real, checks the answers, and gives figures with their number of samples and
 //! spread; [`Report`] adds the machine, the kernel, the threads, the model and the commit. A percentile without
-//! enough samples is absent and prints as `not measured`. Nothing here opens the user's journal: a journal to
+//! enough samples is absent and prints as `n too small`. Nothing here opens the user's journal: a journal to
 //! measure is made in a temporary folder, of words from a list.
 //!
 //! ```

@@ -1,6 +1,7 @@
 //! What to measure, and with what.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// A part of the benchmark.
@@ -18,7 +19,7 @@ pub enum Suite {
     Batch,
     /// Saving, listing, finding.
     Journal,
-    /// The program from its start to its end.
+    /// The program from its start to its end, and its models as they are loaded.
     Startup,
 }
 
@@ -67,7 +68,7 @@ pub struct Options {
     /// Fewer samples: minutes in place of tens of minutes.
     pub quick: bool,
     /// Samples of each figure, in place of what the suites think right.
-    pub runs: Option<usize>,
+    pub runs: Option<NonZeroUsize>,
     /// Where labelled sets are: `pairs/` below it holds those of the cache.
     pub data: Option<PathBuf>,
     /// Where the scripts of `bench/peers/` left their JSON files.
@@ -94,7 +95,7 @@ impl Options {
     /// How many samples to take: what was asked for, else `full`, or `quick` where time is short.
     pub(crate) fn count(&self, full: usize, quick: usize) -> usize {
         let usual = if self.quick { quick } else { full };
-        self.runs.unwrap_or(usual).max(1)
+        self.runs.map_or(usual, NonZeroUsize::get)
     }
 
     /// The models of the inference suite: the encoder, then language models.

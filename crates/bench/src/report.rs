@@ -15,6 +15,10 @@ use crate::{
 pub struct Report {
     /// When it began: `2026-11-26T15:04:05Z`.
     pub date: String,
+    /// How long all of it took.
+    pub seconds: f64,
+    /// How long each suite took, by its name; the first that needs a journal made it.
+    pub suite_seconds: BTreeMap<&'static str, f64>,
     /// Where it ran.
     pub machine: Machine,
     /// The version of the program.
@@ -55,7 +59,7 @@ pub struct Report {
     /// Summaries against references that people wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summaries: Option<SummaryQuality>,
-    /// The program from its start to its end.
+    /// The program from its start to its end, and its models as they are loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup: Option<StartupFigures>,
     /// Against an earlier record.
@@ -74,6 +78,8 @@ impl Report {
             date: jiff::Timestamp::now()
                 .strftime("%Y-%m-%dT%H:%M:%SZ")
                 .to_string(),
+            seconds: 0.0,
+            suite_seconds: BTreeMap::new(),
             machine: Machine::detect(),
             version: env!("CARGO_PKG_VERSION"),
             commit: COMMIT,

@@ -9,6 +9,9 @@ use crate::{ModelFigures, Options, PeerFile, Result};
 
 /// Bytes that are read for the bandwidth: more than the caches of most machines hold.
 const READ_BYTES: usize = 512 << 20;
+/// What a point above the limit of the memory means.
+pub(crate) const IN_CACHE: &str =
+    "above 100 %: weights that fit in the processor's cache are not read from memory each time";
 /// Runs of each, of which the fastest counts: a limit is what was reached at best.
 const RUNS: usize = 5;
 
@@ -56,6 +59,17 @@ impl RooflineFigures {
     pub(crate) fn limit(&self, ops_per_byte: f64) -> f64 {
         self.int8_ops_s.min(self.read_bytes_s * ops_per_byte)
     }
+
+    /// The share of what is allowed there that `point` reaches.
+    pub(crate) fn share(&self, point: &RoofPoint) -> f64 {
+        point.ops_s / self.limit(point.ops_per_byte)
+    }
+
+    /// Whether a point reaches more than the memory allows, which takes weights that are not read from there.
+    pub(crate) fn has_cached(&self) -> bool {
+        let by_memory = |p: &RoofPoint| self.read_bytes_s * p.ops_per_byte < self.int8_ops_s;
+        (self.points.iter()).any(|p| by_memory(p) && self.share(p) > 1.0)
+    }
 }
 
 /// Bytes a second of reading, and operations a second of int8 products, with all threads.
@@ -102,5 +116,23 @@ mod tests {
         let roof = RooflineFigures::new((10e9, 400e9), &[], &[]);
         assert_eq!(roof.limit(2.0), 20e9);
         assert_eq!(roof.limit(1_000.0), 400e9);
+    }
+
+    #[test]
+    fn more_than_memory_allows_means_the_cache_and_more_than_products_do_not() {
+        let with = |ops_per_byte, ops_s| {
+            let mut roof = RooflineFigures::new((10e9, 400e9), &[], &[]);
+            roof.points.push(RoofPoint {
+                name: "small".to_owned(),
+                peer: false,
+                ops_per_byte,
+                ops_s,
+            });
+            roof
+        };
+        assert!(with(2.0, 22e9).has_cached());
+        assert!((with(2.0, 22e9).share(&with(2.0, 22e9).points[0]) - 1.1).abs() < 1e-9);
+        assert!(!with(2.0, 19e9).has_cached());
+        assert!(!with(1_000.0, 410e9).has_cached());
     }
 }

@@ -1,4 +1,5 @@
-//! The program as the user meets it: from its start to its end, in a journal of many entries.
+//! The program as the user meets it: from its start to its end, in a journal of many entries; and its models as they are
+//! loaded.
 
 use std::process::{Command, Stdio};
 
@@ -6,12 +7,12 @@ use serde::Serialize;
 
 use crate::sample::{self, Random, Sample};
 use crate::times::time;
-use crate::{Error, Options, Result, Times};
+use crate::{Error, LoadFigures, Options, Result, Times, inference};
 
 /// Samples; enough for a 95th percentile.
 const RUNS: usize = 100;
 
-/// What was measured. All of it includes starting the process and its end.
+/// What was measured. All but `loads` includes starting the process and its end.
 #[derive(Debug, Clone, Serialize)]
 pub struct StartupFigures {
     /// `companion version`: the process alone.
@@ -24,6 +25,8 @@ pub struct StartupFigures {
     pub list: Times,
     /// `companion search "…"`, by words and by meaning; absent without a model.
     pub search: Option<Times>,
+    /// Opening each installed model, in this process.
+    pub loads: Vec<LoadFigures>,
 }
 
 pub(crate) fn measure(
@@ -54,6 +57,7 @@ pub(crate) fn measure(
         new_analysed,
         list,
         search,
+        loads: inference::load::suite(options, on_step)?,
     })
 }
 

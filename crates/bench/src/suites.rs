@@ -1,5 +1,7 @@
 //! Runs the suites that were asked for.
 
+use std::time::Instant;
+
 use engine::store::ModelStore;
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
 /// # Errors
 /// When a suite failed, or gave a wrong answer: a fast wrong answer is not a figure.
 pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
+    let begun = Instant::now();
     let mut report = Report::begin(options.quick);
     let missing = Missing::look(options);
     if let Some(folder) = &options.peers {
@@ -34,6 +37,7 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
             report.not_measured.insert(suite.name(), reason);
             continue;
         }
+        let suite_begun = Instant::now();
         match suite {
             Suite::Inference => {
                 let models = inference::suite(options, on_step)?;
@@ -69,12 +73,20 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
             }
             Suite::Batch => report.batch = Some(batches(options, on_step)?),
             Suite::Cache => report.cache = Some(cache::measure(options, on_step)?),
-            Suite::Journal | Suite::Startup => {}
+            // After the others, in a journal of many entries.
+            Suite::Journal | Suite::Startup => continue,
         }
+        took(suite, suite_begun, &mut report);
     }
     with_sample(options, &missing, &mut report, on_step)?;
     report.warn();
+    report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// Keeps how long `suite` took.
+fn took(suite: Suite, begun: Instant, report: &mut Report) {
+    (report.suite_seconds).insert(suite.name(), begun.elapsed().as_secs_f64());
 }
 
 /// The two suites that need a journal of many entries, which is made once.
@@ -88,6 +100,7 @@ fn with_sample(
     if !asked(Suite::Journal) && !asked(Suite::Startup) {
         return Ok(());
     }
+    let begun = Instant::now();
     on_step(&format!(
         "journal: making one of {} entries",
         options.entries
@@ -96,9 +109,15 @@ fn with_sample(
     if asked(Suite::Journal) {
         report.journal = Some(journal_suite::measure(options, &sample, on_step)?);
         flows(options, missing, &sample, report, on_step)?;
+        took(Suite::Journal, begun, report);
     }
     if asked(Suite::Startup) {
+        let begun = match asked(Suite::Journal) {
+            true => Instant::now(),
+            false => begun,
+        };
         report.startup = Some(startup::measure(options, &sample, on_step)?);
+        took(Suite::Startup, begun, report);
     }
     Ok(())
 }

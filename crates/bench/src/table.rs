@@ -1,13 +1,16 @@
 //! A report as text.
 
 use crate::cache::table::cache;
-use crate::inference::table::inference;
+use crate::inference::table::{inference, loading};
 use crate::quantization::table::quantization;
+use crate::roofline::IN_CACHE;
 use crate::workflow::table::{quality, workflow};
-use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Times};
+use crate::{EncoderFigures, JournalFigures, Report, StartupFigures, Suite, Times};
 
 /// What stands for a figure that there is none of.
 pub(crate) const ABSENT: &str = "not measured";
+/// What stands for a percentile of fewer samples than it needs.
+const TOO_FEW: &str = "n too small";
 
 pub(crate) fn lines(report: &Report) -> Vec<String> {
     let machine = &report.machine;
@@ -80,7 +83,33 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
             .iter()
             .map(|warning| format!("warning: {warning}")),
     );
+    lines.push(String::new());
+    lines.push(measured_in(report));
     lines
+}
+
+/// How long the report took, suite by suite: `measured in 31 min: inference 12 min, startup 40 s`.
+pub(crate) fn measured_in(report: &Report) -> String {
+    let suites: Vec<String> = (Suite::ALL.iter())
+        .filter_map(|suite| {
+            let seconds = report.suite_seconds.get(suite.name())?;
+            Some(format!("{} {}", suite.name(), duration(*seconds)))
+        })
+        .collect();
+    let by_suite = match suites.is_empty() {
+        true => String::new(),
+        false => format!(": {}", suites.join(", ")),
+    };
+    format!("measured in {}{by_suite}", duration(report.seconds))
+}
+
+/// Seconds as people say them: `0.4 s`, `45 s`, `31 min`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 100.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min", s / 60.0),
+    }
 }
 
 /// Every time in the report, with the name that it has in the table.
@@ -113,8 +142,8 @@ pub(crate) fn head(title: &str, lines: &mut Vec<String>) {
     lines.push(String::new());
     lines.push(title.to_owned());
     lines.push(format!(
-        "  {:<34}{:>10}{:>14}{:>10}{:>10}{:>7}",
-        "milliseconds", "p50", "p95", "min", "max", "n"
+        "  {:<34}{:>10}{:>13}{:>13}{:>10}{:>10}{:>7}",
+        "milliseconds", "p50", "p95", "p99", "min", "max", "n"
     ));
 }
 
@@ -122,12 +151,17 @@ pub(crate) fn row(name: &str, times: Option<&Times>) -> String {
     let Some(times) = times else {
         return format!("  {name:<34}{ABSENT:>24}");
     };
-    let p95 = times.p95_ms.map_or_else(|| ABSENT.to_owned(), number);
+    let [p95, p99] = [times.p95_ms, times.p99_ms].map(percentile);
     let [p50, min, max] = [times.p50_ms, times.min_ms, times.max_ms].map(number);
     format!(
-        "  {name:<34}{p50:>10}{p95:>14}{min:>10}{max:>10}{:>7}",
+        "  {name:<34}{p50:>10}{p95:>13}{p99:>13}{min:>10}{max:>10}{:>7}",
         times.n
     )
+}
+
+/// A percentile, which is absent where there are too few samples for it.
+pub(crate) fn percentile(value: Option<f64>) -> String {
+    value.map_or_else(|| TOO_FEW.to_owned(), number)
 }
 
 /// Bytes as people say them: `24 MB`, `1.65 GB`.
@@ -161,9 +195,12 @@ fn roofline(roof: &crate::RooflineFigures, lines: &mut Vec<String>) {
             p.name,
             p.ops_per_byte,
             p.ops_s / 1e9,
-            100.0 * p.ops_s / roof.limit(p.ops_per_byte)
+            100.0 * roof.share(p)
         )
     }));
+    if roof.has_cached() {
+        lines.push(format!("  {IN_CACHE}"));
+    }
 }
 
 fn encoder(figures: &EncoderFigures, lines: &mut Vec<String>) {
@@ -243,6 +280,9 @@ fn startup(figures: &StartupFigures, lines: &mut Vec<String>) {
             .into_iter()
             .map(|(name, times)| row(name, times)),
     );
+    for load in &figures.loads {
+        loading(load, lines);
+    }
 }
 
 #[cfg(test)]
@@ -250,15 +290,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_measured_says_so() {
+    fn a_percentile_of_few_samples_is_told_from_what_was_not_measured() {
         let times = Times::of(&[1.0, 2.0, 30.0]);
         assert_eq!(
             row("few", Some(&times)),
-            "  few                                     2.00  not measured      1.00      30.0      3"
+            "  few                                     2.00  n too small  n too small      1.00      30.0      3"
         );
         assert_eq!(
             row("none", None).trim_end(),
             "  none                                          not measured"
+        );
+    }
+
+    #[test]
+    fn the_time_that_it_took_is_told_by_suite_in_the_order_in_which_they_ran() {
+        let mut report = Report::begin(true);
+        assert_eq!(measured_in(&report), "measured in 0.0 s");
+        report.seconds = 1_850.0;
+        report.suite_seconds = [("encoder", 7.26), ("startup", 99.0), ("inference", 700.0)].into();
+        assert_eq!(
+            lines(&report).last().unwrap(),
+            "measured in 31 min: inference 12 min, encoder 7.3 s, startup 99 s"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The plots of the report, each from the figures of one suite.
 
 use super::plot::{Axis, Mark, Point, Series, draw};
-use crate::{BatchFigures, CacheFigures, ModelFigures, QuantizationFigures, RooflineFigures};
+use crate::{BatchFigures, ModelFigures, QuantizationFigures, RooflineFigures, TradeOff};
 
 /// Points of a distribution that are drawn at most.
 const DRAWN: usize = 200;
@@ -58,21 +58,18 @@ pub(super) fn batch(all: &[BatchFigures]) -> String {
 }
 
 /// Paraphrases served against look-alikes served, by threshold, for our cache and for one that goes by the cosine.
-pub(super) fn trade_off(figures: &CacheFigures) -> String {
+pub(super) fn trade_off(curve: &[TradeOff]) -> String {
     let x = Axis::linear(
         "% of look-alikes served (wrong)",
         0.0,
-        100.0
-            * (figures.curve.iter())
-                .map(|p| p.false_hits)
-                .fold(0.05, f64::max),
+        100.0 * (curve.iter()).map(|p| p.false_hits).fold(0.05, f64::max),
     );
     let y = Axis::linear("% of paraphrases served", 0.0, 100.0);
     let series: Vec<Series> = ["companion", "cosine"]
         .iter()
         .enumerate()
         .map(|(colour, cache)| {
-            let mut points: Vec<Point> = (figures.curve.iter().filter(|p| p.cache == *cache))
+            let mut points: Vec<Point> = (curve.iter().filter(|p| p.cache == *cache))
                 .map(|p| Point {
                     name: format!("threshold {:.2}", p.threshold),
                     ..Point::at(100.0 * p.false_hits, 100.0 * p.served)

@@ -21,7 +21,7 @@ pub(super) fn cache(report: &Report, html: &mut String) {
     plots_of(
         &[figure(
             "Cache trade-off, an author that nothing was trained on",
-            &plots::trade_off(figures),
+            &plots::trade_off(&figures.curve),
         )],
         html,
     );

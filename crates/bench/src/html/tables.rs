@@ -4,19 +4,22 @@ use std::fmt::Write as _;
 
 use super::plot::escape;
 use super::{plots, quality};
-use crate::table::{ABSENT, number, size};
+use crate::inference::table::load_rows;
+use crate::roofline::IN_CACHE;
+use crate::table::{ABSENT, number, percentile, size};
 use crate::{ModelFigures, Report, Times, table};
 
 /// Every section; one whose suite did not run says so.
 pub(super) fn sections(report: &Report, html: &mut String) {
     latency(report, html);
-    loading(report, html);
+    memory(report, html);
     roofline(report, html);
     batch(report, html);
     quality::cache(report, html);
     quality::bits(report, html);
     workflow(report, html);
     journal(report, html);
+    loading(report, html);
     comparison(report, html);
 }
 
@@ -52,10 +55,6 @@ pub(super) fn table_of(head: &[&str], rows: &[Vec<String>], html: &mut String) {
         let _ = writeln!(html, "<tr>{row}</tr>");
     }
     html.push_str("</table></div>\n");
-}
-
-pub(super) fn percentile(value: Option<f64>) -> String {
-    value.map_or_else(|| "n too small".to_owned(), number)
 }
 
 pub(super) fn bytes(value: Option<u64>) -> String {
@@ -128,17 +127,16 @@ fn length_rows(model: &ModelFigures) -> Vec<Vec<String>> {
     rows
 }
 
-fn loading(report: &Report, html: &mut String) {
+fn memory(report: &Report, html: &mut String) {
     section(
-        "Loading, memory, processor",
-        "From the file to the first answer: the file in the page cache, and on the disk alone. Memory is what is resident \
-         with a text of 200 words read and the encoder beside a language model.",
+        "Memory, processor",
+        "What is resident with a text of 200 words read and the encoder beside a language model; cores that were busy while \
+         texts were read.",
         html,
     );
     let Some(models) = &report.inference else {
         return absent(html);
     };
-    let ms = |times: Option<&Times>| times.map_or_else(|| ABSENT.to_owned(), |t| number(t.p50_ms));
     let rows: Vec<Vec<String>> = (models.iter())
         .map(|m| {
             let cores = (m.cpu.as_ref())
@@ -146,10 +144,6 @@ fn loading(report: &Report, html: &mut String) {
             let part = |of: &dyn Fn(&crate::MemoryFigures) -> u64| bytes(m.memory.as_ref().map(of));
             vec![
                 m.model.clone(),
-                ms(Some(&m.load.warm)),
-                ms(Some(&m.load.warm_ready)),
-                ms(m.load.cold_ready.as_ref()),
-                bytes(m.load.cold_read_bytes),
                 part(&|m| m.weights_bytes),
                 part(&|m| m.cache_bytes),
                 part(&|m| m.encoder_bytes),
@@ -162,10 +156,6 @@ fn loading(report: &Report, html: &mut String) {
     table_of(
         &[
             "",
-            "open, ms",
-            "first answer, ms",
-            "cold, ms",
-            "read from disk",
             "weights",
             "cache",
             "encoder",
@@ -201,7 +191,7 @@ fn roofline(report: &Report, html: &mut String) {
                 p.name.clone(),
                 number(p.ops_per_byte),
                 number(p.ops_s / 1e9),
-                format!("{:.0} %", 100.0 * p.ops_s / roof.limit(p.ops_per_byte)),
+                format!("{:.0} %", 100.0 * roof.share(p)),
             ]
         })
         .collect();
@@ -211,6 +201,9 @@ fn roofline(report: &Report, html: &mut String) {
             &rows,
             html,
         );
+    }
+    if roof.has_cached() {
+        let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(IN_CACHE));
     }
     peers(report, html);
 }
@@ -366,14 +359,24 @@ fn comparison(report: &Report, html: &mut String) {
             vec![
                 c.name.clone(),
                 number(c.before_ms),
+                c.before_n.to_string(),
                 number(c.now_ms),
+                c.now_n.to_string(),
                 c.ratio.text(),
                 c.verdict.to_owned(),
             ]
         })
         .collect();
     table_of(
-        &["milliseconds, median", "before", "now", "ratio (95 %)", ""],
+        &[
+            "milliseconds, median of the samples kept",
+            "before",
+            "n",
+            "now",
+            "n",
+            "ratio (95 %)",
+            "",
+        ],
         &rows,
         html,
     );
@@ -400,6 +403,29 @@ fn journal(report: &Report, html: &mut String) {
         .map(|(name, t)| (name.to_owned(), t))
         .collect();
     times_table(&times, html);
+}
+
+fn loading(report: &Report, html: &mut String) {
+    section(
+        "Loading",
+        "From a model's file to its first answer: the file in the page cache, and on the disk alone. Milliseconds.",
+        html,
+    );
+    let loads = report.startup.as_ref().map(|figures| &figures.loads);
+    let Some(loads) = loads.filter(|loads| !loads.is_empty()) else {
+        return absent(html);
+    };
+    for load in loads {
+        let _ = writeln!(
+            html,
+            "<h3>{}</h3><p class=\"about\">Read from the disk: {} for {} of weights</p>",
+            escape(&load.model),
+            bytes(load.cold_read_bytes),
+            size(load.weights_bytes)
+        );
+        let times = load_rows(load).map(|(name, times)| (name.to_owned(), times));
+        times_table(&times, html);
+    }
 }
 
 /// Times with their percentiles, in milliseconds.

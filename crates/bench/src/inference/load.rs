@@ -1,4 +1,4 @@
-//! Opening a model: its file in the page cache (warm), and its file on the disk alone (cold).
+//! Opening each installed model: its file in the page cache (warm), and its file on the disk alone (cold).
 
 use engine::store::{ModelInfo, ModelStore};
 use metrics::process;
@@ -6,14 +6,18 @@ use serde::Serialize;
 
 use super::{Model, lengths};
 use crate::times::once;
-use crate::{Options, Result, Times, system};
+use crate::{Kinds, Options, Result, Times, system};
 
 /// A load is cold if at least this share of the weight file came from the disk.
 const COLD_SHARE: f64 = 0.5;
 
-/// What was measured.
+/// What was measured of one model.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadFigures {
+    /// Name and digest.
+    pub model: String,
+    /// Bytes of the weight file.
+    pub weights_bytes: u64,
     /// Opening it, the file in the page cache.
     pub warm: Times,
     /// The same and a first answer (16 words; a decoder writes 16 tokens).
@@ -24,11 +28,23 @@ pub struct LoadFigures {
     pub cold_read_bytes: Option<u64>,
 }
 
-pub(super) fn measure(
-    store: &ModelStore,
-    info: &ModelInfo,
-    options: &Options,
-) -> Result<LoadFigures> {
+/// Opens every encoder that is installed and the language models that `options` name; the one model alone where that was
+/// asked for by name.
+pub(crate) fn suite(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Vec<LoadFigures>> {
+    let store = ModelStore::new(options.models_dir.clone());
+    let mut models = store.list()?;
+    models.retain(|info| match options.kinds {
+        Kinds::Both if info.kind == "encoder" => true,
+        _ => options.models().any(|name| *name == info.name),
+    });
+    let one = |info: &ModelInfo| {
+        on_step(&format!("startup: loading {}", info.name));
+        measure(&store, info, options)
+    };
+    models.iter().map(one).collect()
+}
+
+fn measure(store: &ModelStore, info: &ModelInfo, options: &Options) -> Result<LoadFigures> {
     let runs = options.count(20, 5);
     let (mut open, mut ready) = (Vec::new(), Vec::new());
     for run in 0..=runs {
@@ -49,6 +65,8 @@ pub(super) fn measure(
     }
     bytes.sort_unstable();
     Ok(LoadFigures {
+        model: info.id(),
+        weights_bytes: info.bytes,
         warm: Times::of(&open),
         warm_ready: Times::of(&ready),
         cold_ready: (!cold.is_empty()).then(|| Times::of(&cold)),

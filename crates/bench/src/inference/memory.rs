@@ -1,7 +1,7 @@
 //! Where the memory of a process is that has a model open and a text of 200 words in it.
 
 use engine::decoder::Work;
-use engine::store::{ModelInfo, ModelStore};
+use engine::store::{ModelInfo, ModelStore, WEIGHTS};
 use metrics::process;
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub struct MemoryFigures {
     pub total_bytes: u64,
     /// The program before it opened anything; part of `runtime_bytes`.
     pub program_bytes: u64,
-    /// Pages of the model's own files.
+    /// Pages of the model's own files, and weights that were copied out of them.
     pub weights_bytes: u64,
     /// Cached keys and values.
     pub cache_bytes: u64,
@@ -50,7 +50,7 @@ pub(super) fn measure(
         before,
         with_encoder,
         process::resident(),
-        system::mapped_bytes(&store.path(&info.name)),
+        weights(store, info),
     );
     drop(beside);
     let (Some(before), Some(with_encoder), Some(total_bytes), Some(weights_bytes)) = parts else {
@@ -65,6 +65,21 @@ pub(super) fn measure(
         encoder_bytes,
         runtime_bytes: total_bytes.saturating_sub(weights_bytes + cache_bytes + encoder_bytes),
     }))
+}
+
+/// Bytes of the weights of a model that is open and has read something; nothing where the system does not tell.
+///
+/// Weights are computed with as they lie in their mapped file, but floats of half precision and those of a GGUF file: they are
+/// widened into memory, and no file stays mapped. Then there are four bytes for each of them.
+fn weights(store: &ModelStore, info: &ModelInfo) -> Option<u64> {
+    let folder = store.path(&info.name);
+    let mapped = system::mapped_bytes(&folder)?;
+    let is_mapped = system::mapped_bytes(&folder.join(WEIGHTS)).is_some_and(|bytes| bytes > 0);
+    let copied = match is_mapped {
+        true => 0,
+        false => info.parameters * size_of::<f32>() as u64,
+    };
+    Some(mapped + copied)
 }
 
 /// Lets the model read a text and keep it; bytes of the keys and values that it then holds.

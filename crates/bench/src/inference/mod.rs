@@ -1,8 +1,8 @@
-//! Models at work: a language model at one size (`point`), and any model at texts of 50, 200 and 500 words with its
-//! loading, its memory and its use of the processor (`suite`).
+//! Models at work: a language model at one size (`point`), any model at texts of 50, 200 and 500 words with its memory and
+//! its use of the processor (`suite`), and any model as it is opened (`load`).
 
 mod lengths;
-mod load;
+pub(crate) mod load;
 mod memory;
 mod point;
 pub(crate) mod reply;
@@ -45,8 +45,6 @@ pub struct ModelFigures {
     pub note: Option<&'static str>,
     /// By length of the text.
     pub lengths: Vec<LengthFigures>,
-    /// Opening it.
-    pub load: LoadFigures,
     /// Where the memory is, with the encoder open beside a decoder.
     pub memory: Option<MemoryFigures>,
     /// The processor while the texts were read.
@@ -105,15 +103,12 @@ fn measure(
     options: &Options,
     on_step: &mut dyn FnMut(&str),
 ) -> Result<ModelFigures> {
-    let name = &info.name;
     // First, so that what others leave in the allocator does not count.
-    on_step(&format!("inference: {name}, memory"));
+    on_step(&format!("inference: {}, memory", info.name));
     let memory = memory::measure(store, info, options)?;
-    on_step(&format!("inference: {name}, loading"));
-    let load = load::measure(store, info, options)?;
     let model = Model::open(store, info, options)?;
     let watch = CpuWatch::start();
-    let lengths = lengths::measure(&model, name, options, on_step)?;
+    let lengths = lengths::measure(&model, info, options, on_step)?;
     let cpu = watch.and_then(CpuWatch::stop);
     let (kernel, threads) = model.kernel_and_threads();
     Ok(ModelFigures {
@@ -132,7 +127,6 @@ fn measure(
             .is_synthetic()
             .then_some("synthetic weights: speed only; random tokens, 1.3 a word"),
         lengths,
-        load,
         memory,
         cpu,
     })

@@ -1,8 +1,8 @@
 //! The figures of models as text.
 
-use super::{LengthFigures, ModelFigures};
+use super::{LengthFigures, LoadFigures, ModelFigures};
 use crate::Times;
-use crate::table::{ABSENT, head, number, row, size};
+use crate::table::{ABSENT, head, number, percentile, row, size};
 
 /// Adds them to `lines`.
 pub(crate) fn inference(all: &[ModelFigures], lines: &mut Vec<String>) {
@@ -54,17 +54,6 @@ fn one(model: &ModelFigures, lines: &mut Vec<String>) {
             percentiles(length, length.between.as_ref()?)
         ))
     }));
-    head("  loading", lines);
-    let load = &model.load;
-    lines.push(row("open, file in the page cache", Some(&load.warm)));
-    lines.push(row("open and first answer", Some(&load.warm_ready)));
-    lines.push(row("the same, file on the disk", load.cold_ready.as_ref()));
-    let read = load.cold_read_bytes.map_or_else(|| ABSENT.to_owned(), size);
-    lines.push(format!(
-        "  {:<34}{read:>10} of {} on the disk",
-        "read from the disk",
-        size(model.weights_bytes)
-    ));
     lines.push(match &model.memory {
         None => format!("  {:<34}{ABSENT}", "memory"),
         Some(m) => format!(
@@ -93,14 +82,34 @@ fn one(model: &ModelFigures, lines: &mut Vec<String>) {
     });
 }
 
+/// The times of loading a model, with the names that they have in tables.
+pub(crate) fn load_rows(load: &LoadFigures) -> [(&'static str, Option<&Times>); 3] {
+    [
+        ("open, file in the page cache", Some(&load.warm)),
+        ("open and first answer", Some(&load.warm_ready)),
+        ("the same, file on the disk", load.cold_ready.as_ref()),
+    ]
+}
+
+/// Adds how a model is loaded.
+pub(crate) fn loading(load: &LoadFigures, lines: &mut Vec<String>) {
+    head(&format!("Loading {}", load.model), lines);
+    lines.extend(load_rows(load).map(|(name, times)| row(name, times)));
+    let read = load.cold_read_bytes.map_or_else(|| ABSENT.to_owned(), size);
+    lines.push(format!(
+        "  {:<34}{read:>10} for {} of weights",
+        "read from the disk",
+        size(load.weights_bytes)
+    ));
+}
+
 fn percentiles(length: &LengthFigures, times: &Times) -> String {
-    let few = |p: Option<f64>| p.map_or_else(|| "n too small".to_owned(), number);
     format!(
         "  {:<22}{:>10}{:>13}{:>13}{:>7}",
         format!("{} words, {} tokens", length.words, length.tokens),
         number(times.p50_ms),
-        few(times.p95_ms),
-        few(times.p99_ms),
+        percentile(times.p95_ms),
+        percentile(times.p99_ms),
         times.n
     )
 }

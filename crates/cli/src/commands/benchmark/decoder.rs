@@ -1,5 +1,7 @@
 //! One language model at one size of work: one object of figures, whose form the scripts of the peers read.
 
+use std::num::NonZeroUsize;
+
 use bench::{BatchOptions, InferenceOptions};
 use engine::decoder::KvKind;
 
@@ -46,7 +48,7 @@ pub(super) fn batch(context: &Context, args: &Args, model: &str) -> anyhow::Resu
         models_dir: context.models_dir(),
         model: model.to_owned(),
         threads: args.threads,
-        runs: args.batch_runs.or(args.runs).unwrap_or(BATCH_RUNS),
+        runs: (args.batch_runs.or(args.runs)).map_or(BATCH_RUNS, NonZeroUsize::get),
         exact: false,
         requests: args.serving,
     };
@@ -63,7 +65,7 @@ pub(super) fn inference(context: &Context, args: &Args, model: &str) -> anyhow::
         gen_tokens: args.point.gen_tokens.unwrap_or(32),
         rows: args.point.rows.unwrap_or(1).max(1),
         threads: args.threads,
-        runs: args.runs.unwrap_or(RUNS).max(1),
+        runs: args.runs.map_or(RUNS, NonZeroUsize::get),
         kv: args.point.kv.unwrap_or(KvKind::F16),
         exact: args.point.exact,
     };

@@ -6,6 +6,7 @@ mod decoder;
 mod show;
 mod suites;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::context::Context;
@@ -20,7 +21,7 @@ use crate::exit::{Exit, Failure};
     prints one object; so does --batch -m NAME."
 )]
 pub(crate) struct Args {
-    /// Models at texts of 50, 200 and 500 words: latency, loading, memory, processor
+    /// Models at texts of 50, 200 and 500 words: latency, memory, processor
     #[arg(long)]
     inference: bool,
     /// The encoder: one short text, one long, many of both
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     /// The journal: opening, saving, finding; an entry of the day, a look back at the week
     #[arg(long)]
     journal: bool,
-    /// The program from its start to its end
+    /// The program from its start to its end, and each model as it is loaded: cold, warm, bytes read
     #[arg(long)]
     startup: bool,
     /// All of it
@@ -66,11 +67,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Runs that count, for every figure [default: what each needs]
-    #[arg(long, value_name = "N")]
-    runs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = runs)]
+    runs: Option<NonZeroUsize>,
     /// With --batch: runs that count
-    #[arg(long, value_name = "N", requires = "batch")]
-    batch_runs: Option<usize>,
+    #[arg(long, value_name = "N", requires = "batch", value_parser = runs)]
+    batch_runs: Option<NonZeroUsize>,
     /// With --batch: so many requests of somebody who waits, idle and beside bulk work, and reading ahead
     #[arg(long, value_name = "N", default_value_t = 0)]
     serving: usize,
@@ -82,6 +83,11 @@ pub(crate) struct Args {
     /// Entries in the journal that is measured [default: 10000; 2000 with --quick]
     #[arg(long, value_name = "N")]
     entries: Option<usize>,
+}
+
+/// A number of runs: of none there is no figure.
+fn runs(text: &str) -> Result<NonZeroUsize, String> {
+    (text.parse()).map_err(|_| "a figure needs one run or more".to_owned())
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
