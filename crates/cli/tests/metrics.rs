@@ -30,7 +30,14 @@ fn an_empty_home_has_every_key_and_stays_empty() {
     assert_eq!(all["inference"]["first_token_ms"], nothing);
     assert_eq!(all["throughput"]["save_ms"], nothing);
     assert!(all["memory"]["peak_bytes"].is_null() && all["cache"]["hit_rate"].is_null());
-    assert!(sandbox.ok(&["metrics"]).contains("not measured"));
+    assert!(all["health"]["ok"].is_null(), "{}", all["health"]);
+    let findings = all["health"]["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|f| f["verdict"] == "not_measured"));
+    let page = sandbox.ok(&["metrics"]);
+    assert!(
+        page.contains("not measured") && !page.contains("0 entries"),
+        "{page}"
+    );
     assert!(
         sandbox
             .ok(&["metrics", "--prometheus"])

@@ -38,7 +38,8 @@ pub struct Finding {
 /// All that was checked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Health {
-    /// `None` where nothing could be checked; else whether everything that was is within its limits.
+    /// `None` where nothing was measured; else whether everything that could be checked is within its limits. What only
+    /// was counted, such as a queue, can be beyond its limit, and alone it makes nobody healthy.
     pub ok: Option<bool>,
     /// Each check.
     pub findings: Vec<Finding>,
@@ -117,13 +118,12 @@ impl Health {
             cold(all),
             hit_rate(all),
             false_hits(now),
-            waiting(now),
         ];
-        let known = |f: &&Finding| f.verdict != Verdict::NotMeasured;
-        let any = findings.iter().any(|f| known(&f));
-        let ok = findings.iter().all(|f| f.verdict != Verdict::Attention);
+        let measured = findings.iter().any(|f| f.verdict != Verdict::NotMeasured);
+        let findings = [findings, vec![waiting(all, now)]].concat();
+        let well = findings.iter().all(|f| f.verdict != Verdict::Attention);
         Health {
-            ok: any.then_some(ok),
+            ok: (measured || !well).then_some(well),
             findings,
         }
     }
@@ -258,14 +258,16 @@ fn false_hits(now: &Now) -> Finding {
     )
 }
 
-fn waiting(now: &Now) -> Finding {
+fn waiting(all: &Dashboard, now: &Now) -> Finding {
+    // That nothing waits where nothing was done says nothing.
+    let queued = now.queued.filter(|n| *n > 0 || all.processes > 0);
     Check {
         name: "analyses that wait",
         limit: "100 entries",
         way_out: "`companion analyze` works them off",
     }
     .held(
-        Some((format!("{} entries", now.queued), now.queued <= 100)),
-        String::new(),
+        queued.map(|n| (format!("{n} entries"), n <= 100)),
+        missing(0, 1),
     )
 }

@@ -205,8 +205,8 @@ pub struct Now {
     pub machine_bytes: Option<u64>,
     /// What the semantic cache holds; `None` where it was not looked at.
     pub cache: Option<CacheNow>,
-    /// Entries that wait for their analysis.
-    pub queued: u64,
+    /// Entries that wait for their analysis; `None` where there is no journal.
+    pub queued: Option<u64>,
 }
 
 /// What the semantic cache holds, and what was said about its hits.

@@ -39,14 +39,31 @@ fn nothing_measured_is_told_as_nothing_and_every_section_is_there() {
     ] {
         assert!(json.pointer(path).unwrap().is_null(), "{path}");
     }
-    let rests_on_measurements = |f: &&Finding| f.check != "analyses that wait";
-    assert!(
-        all.health
-            .findings
-            .iter()
-            .filter(rests_on_measurements)
-            .all(|f| f.verdict == Verdict::NotMeasured)
-    );
+    assert_eq!(all.health.ok, None);
+    let unknown = |f: &Finding| f.verdict == Verdict::NotMeasured && f.reason == "not measured";
+    assert!(all.health.findings.iter().all(unknown));
+}
+
+#[test]
+fn a_queue_is_counted_and_no_proof_of_health() {
+    let with = |measured: &Measured, queued| {
+        let now = Now {
+            queued,
+            ..Now::default()
+        };
+        let all = of(measured.clone(), &now);
+        (finding(&all, "analyses that wait").verdict, all.health.ok)
+    };
+    let nothing = Measured::default();
+    assert_eq!(with(&nothing, None), (Verdict::NotMeasured, None));
+    assert_eq!(with(&nothing, Some(0)), (Verdict::NotMeasured, None));
+    assert_eq!(with(&nothing, Some(7)), (Verdict::Ok, None));
+    assert_eq!(with(&nothing, Some(101)), (Verdict::Attention, Some(false)));
+    let mut some = Measured::default();
+    some.add(Count::Processes, 1);
+    assert_eq!(with(&some, Some(0)), (Verdict::Ok, None));
+    some.record(Measure::Peak, 80_000_000);
+    assert_eq!(with(&some, Some(0)), (Verdict::Ok, Some(true)));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn now(context: &Context, journal: Option<&Journal>) -> anyhow::Result<Now> {
         ..Now::default()
     };
     if let Some(journal) = journal {
-        now.queued = journal.queued_count()?;
+        now.queued = Some(journal.queued_count()?);
         now.cache = Some(cache_now(&cache::open(context, journal, None)?)?);
     }
     Ok(now)
