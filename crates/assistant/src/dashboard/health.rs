@@ -130,13 +130,20 @@ impl Health {
 }
 
 fn first_token(all: &Dashboard) -> Finding {
-    Check {
+    let i = &all.inference;
+    let mut found = Check {
         name: "first token",
         limit: "median of 3 s",
         way_out: "a smaller or an INT4 model answers sooner: `companion model list`, then \
             `companion config set language.model NAME`",
     }
-    .median(&all.inference.first_token_ms, 3000.0)
+    .median(&i.first_token_ms, 3000.0);
+    let cold = i.first_token_of_process_ms.n;
+    if found.verdict != Verdict::NotMeasured && cold > 0 {
+        let of_them = format!(", {cold} of them the first of a run");
+        found.reason.push_str(&of_them);
+    }
+    found
 }
 
 fn writing(all: &Dashboard) -> Finding {

@@ -40,10 +40,12 @@ pub struct Day {
 /// Speed of the language model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inference {
-    /// To the first token, in a process that has answered before.
+    /// From a request to the first token of its reply, of all requests.
     pub first_token_ms: Latency,
-    /// To the first token of a process, which reads the weights on the way.
+    /// Of those, the first of each process: it reads the weights on the way. A command that asks once has no other.
     pub first_token_of_process_ms: Latency,
+    /// The others, in a process that has answered before.
+    pub first_token_warm_ms: Latency,
     /// From one token to the next.
     pub inter_token_ms: Latency,
     /// From the request to the step that begins to read it.
@@ -246,10 +248,14 @@ impl Dashboard {
     }
 }
 
+/// Whoever asks waits for either.
+const FIRST_TOKENS: [Measure; 2] = [Measure::FirstTokenOfProcess, Measure::FirstToken];
+
 fn inference(all: &Measured) -> Inference {
     Inference {
-        first_token_ms: Latency::of(all, Measure::FirstToken),
+        first_token_ms: Latency::together(all, &FIRST_TOKENS),
         first_token_of_process_ms: Latency::of(all, Measure::FirstTokenOfProcess),
+        first_token_warm_ms: Latency::of(all, Measure::FirstToken),
         inter_token_ms: Latency::of(all, Measure::InterToken),
         queue_wait_ms: Latency::of(all, Measure::QueueWait),
         prefill_tokens_per_s: Rate::of(all, Measure::PrefillRate),
@@ -360,7 +366,7 @@ fn history(day: Date, of: &Measured) -> Day {
     let cache = cache(of, &Now::default());
     Day {
         day,
-        first_token_ms: median(Measure::FirstToken).or(median(Measure::FirstTokenOfProcess)),
+        first_token_ms: Latency::together(of, &FIRST_TOKENS).p50,
         decode_tokens_per_s: Rate::of(of, Measure::DecodeRate).p50,
         analysis_ms: median(Measure::Analysis),
         save_ms: median(Measure::Save),

@@ -101,6 +101,33 @@ fn what_is_beyond_its_limit_says_why_and_the_way_out() {
 }
 
 #[test]
+fn commands_that_ask_once_are_judged_by_the_first_tokens_that_they_have() {
+    let mut cold = Measured::default();
+    (0..25).for_each(|_| cold.record(Measure::FirstTokenOfProcess, 4_000_000));
+    let all = of(cold.clone(), &Now::default());
+    let first = finding(&all, "first token");
+    assert_eq!(first.verdict, Verdict::Attention);
+    assert_eq!(
+        first.reason,
+        "median 4.0 s, n 25, 25 of them the first of a run"
+    );
+    assert_eq!(all.days[0].first_token_ms, all.inference.first_token_ms.p50);
+    // In a long process most requests find the weights read.
+    (0..75).for_each(|_| cold.record(Measure::FirstToken, 500_000));
+    let inference = of(cold, &Now::default()).inference;
+    assert_eq!(
+        [
+            inference.first_token_ms.n,
+            inference.first_token_of_process_ms.n,
+            inference.first_token_warm_ms.n
+        ],
+        [100, 25, 75]
+    );
+    assert!(inference.first_token_ms.p50 < Some(1000.0));
+    assert!(inference.first_token_ms.p95 > Some(3900.0));
+}
+
+#[test]
 fn what_the_cache_saved_is_its_hits_times_what_a_miss_takes_more() {
     let mut measured = Measured::default();
     (0..4).for_each(|_| measured.record(Measure::CacheHit, 2_000));

@@ -73,9 +73,10 @@ impl Page<'_> {
         vec![
             heading("Inference", ["p50", "p95", "p99", "n"]),
             self.latency("first token", &i.first_token_ms, |d| d.first_token_ms),
-            self.latency("first token of a run", &i.first_token_of_process_ms, |_| {
+            self.latency("  the first of a run", &i.first_token_of_process_ms, |_| {
                 None
             }),
+            self.latency("  later in a run", &i.first_token_warm_ms, |_| None),
             self.latency("token to token", &i.inter_token_ms, |_| None),
             self.latency("wait in line", &i.queue_wait_ms, |_| None),
             self.latency("load, from disk", &i.load_cold_ms, |_| None),
