@@ -171,6 +171,8 @@ pub struct Throughput {
     pub disk_written_bytes: Option<u64>,
     /// Energy of the processor's package while Companion ran, in joules; `None` where the machine does not tell.
     pub energy_joules: Option<f64>,
+    /// That in the entries of the days on which it could be read; `None` without such entries.
+    pub energy_joules_per_entry: Option<f64>,
 }
 
 /// Everything that `companion metrics` shows.
@@ -347,6 +349,12 @@ fn throughput(all: &Measured, days: &[(Date, Measured)]) -> Throughput {
     };
     let with_entries = days.iter().filter(|(_, of)| entries_of(of) > 0).count();
     let any = all.count(Count::Processes) > 0;
+    let joules = |of: &Measured| {
+        let read = of.count(Count::EnergyMicros) > 0;
+        read.then(|| of.count(Count::EnergyMicrojoules) as f64 / 1e6)
+    };
+    let told = days.iter().filter(|(_, of)| joules(of).is_some());
+    let told: u64 = told.map(|(_, of)| entries_of(of)).sum();
     Throughput {
         session: mode(Count::SessionEntries, Count::SessionMicros),
         import: mode(Count::EntriesImported, Count::ImportMicros),
@@ -356,8 +364,10 @@ fn throughput(all: &Measured, days: &[(Date, Measured)]) -> Throughput {
             .then(|| figures::places(entries_of(all) as f64 / with_entries as f64, 2)),
         disk_read_bytes: any.then(|| all.count(Count::DiskRead)),
         disk_written_bytes: any.then(|| all.count(Count::DiskWritten)),
-        energy_joules: (all.count(Count::EnergyMicros) > 0)
-            .then(|| figures::places(all.count(Count::EnergyMicrojoules) as f64 / 1e6, 3)),
+        energy_joules: joules(all).map(|joules| figures::places(joules, 3)),
+        energy_joules_per_entry: joules(all)
+            .filter(|_| told > 0)
+            .map(|joules| figures::places(joules / told as f64, 3)),
     }
 }
 

@@ -175,3 +175,27 @@ fn days_are_added_up_and_their_history_is_kept_apart() {
         [60, 40]
     );
 }
+
+#[test]
+fn energy_is_shared_among_the_entries_of_the_days_that_tell_it() {
+    let day = |entries: u64, joules: Option<u64>| {
+        let mut measured = Measured::default();
+        measured.add(Count::EntriesSaved, entries);
+        if let Some(joules) = joules {
+            measured.add(Count::EnergyMicros, 1_000_000);
+            measured.add(Count::EnergyMicrojoules, joules * 1_000_000);
+        }
+        measured
+    };
+    let per_entry = |days: &[(u64, Option<u64>)]| {
+        let days: Vec<_> = days.iter().map(|(n, j)| (TODAY, day(*n, *j))).collect();
+        let of = Dashboard::new(TODAY, TODAY, &days, &Now::default()).throughput;
+        (of.energy_joules, of.energy_joules_per_entry)
+    };
+    assert_eq!(per_entry(&[(4, None)]), (None, None));
+    assert_eq!(per_entry(&[(0, Some(30))]), (Some(30.0), None));
+    assert_eq!(
+        per_entry(&[(9, None), (4, Some(30))]),
+        (Some(30.0), Some(7.5))
+    );
+}

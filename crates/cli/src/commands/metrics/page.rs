@@ -224,9 +224,12 @@ impl Page<'_> {
             plain("disk", disk),
             plain(
                 "energy",
-                match t.energy_joules {
-                    Some(joules) => format!("{joules:.1} J by the whole processor"),
-                    None => "unavailable: this machine does not let it be read".to_owned(),
+                match (t.energy_joules, t.energy_joules_per_entry) {
+                    (Some(joules), Some(each)) => {
+                        format!("{joules:.1} J by the whole processor, {each:.2} J an entry")
+                    }
+                    (Some(joules), None) => format!("{joules:.1} J by the whole processor"),
+                    (None, _) => "unavailable: this machine does not let it be read".to_owned(),
                 },
             ),
         ]
