@@ -38,10 +38,11 @@ fn an_empty_home_has_every_key_and_stays_empty() {
         page.contains("not measured") && !page.contains("0 entries"),
         "{page}"
     );
+    let exposed = sandbox.ok(&["metrics", "--prometheus"]);
+    assert!(exposed.contains("companion_inference_first_token_seconds_count 0\n"));
     assert!(
-        sandbox
-            .ok(&["metrics", "--prometheus"])
-            .contains("companion_inference_first_token_seconds_count 0\n")
+        !exposed.contains("companion_entries_waiting"),
+        "without a journal it is not known"
     );
     assert!(!sandbox.home().exists());
 }
@@ -87,6 +88,12 @@ fn what_was_saved_is_counted_over_processes_that_run_at_once() {
         exposed.contains("companion_journal_save_seconds_count 8\n"),
         "{exposed}"
     );
+    for known in [
+        "# TYPE companion_entries_waiting gauge\ncompanion_entries_waiting 8\n",
+        "companion_cache_kept_bytes 0\n",
+    ] {
+        assert!(exposed.contains(known), "{known} in {exposed}");
+    }
     for (name, said) in [
         ("page", &text),
         ("prometheus", &exposed),

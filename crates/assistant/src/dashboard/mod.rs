@@ -10,7 +10,7 @@ mod health;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use metrics::{Count, Measure, Measured};
+use metrics::{Count, Gauge, Measure, Measured};
 use serde::Serialize;
 
 pub use figures::{Latency, Rate, Spread};
@@ -96,6 +96,8 @@ pub struct EncoderFigures {
 pub struct Memory {
     /// Of the Companion processes that run now, without the one that asks; `None` where none does.
     pub now_bytes: Option<u64>,
+    /// The same with shared pages counted in parts (PSS); `None` where the system does not tell.
+    pub now_proportional_bytes: Option<u64>,
     /// How many those are.
     pub now_processes: usize,
     /// The mean over all samples (RSS).
@@ -203,8 +205,10 @@ pub struct Dashboard {
 /// What is true now, beside what was measured.
 #[derive(Debug, Clone, Default)]
 pub struct Now {
-    /// Memory of the Companion processes that run, in bytes each.
-    pub running: Vec<u64>,
+    /// Memory of the Companion processes that run, in bytes each; `None` where they cannot be listed.
+    pub running: Option<Vec<u64>>,
+    /// Of all of them together, shared pages counted in parts (PSS); `None` where it cannot be read.
+    pub proportional_bytes: Option<u64>,
     /// Memory of the machine, in bytes.
     pub machine_bytes: Option<u64>,
     /// What the semantic cache holds; `None` where it was not looked at.
@@ -226,6 +230,27 @@ pub struct CacheNow {
     pub judged: u64,
     /// Of those, wrong.
     pub wrong: u64,
+}
+
+impl Now {
+    /// What is known of it, as Prometheus reads it.
+    pub fn gauges(&self) -> Vec<(Gauge, u64)> {
+        let known = [
+            // That nothing runs is known, too: it takes no memory.
+            (
+                Gauge::Resident,
+                self.running.as_ref().map(|all| all.iter().sum()),
+            ),
+            (Gauge::Proportional, self.proportional_bytes),
+            (Gauge::KeptBytes, self.cache.map(|c| c.bytes)),
+            (Gauge::KeptAnswers, self.cache.map(|c| c.answers)),
+            (Gauge::Waiting, self.queued),
+        ];
+        let known = known.into_iter();
+        known
+            .filter_map(|(gauge, value)| Some((gauge, value?)))
+            .collect()
+    }
 }
 
 impl Dashboard {
@@ -293,9 +318,11 @@ fn memory(all: &Measured, now: &Now) -> Memory {
         .filter_map(|measure| all.histogram(*measure))
         .map(metrics::Histogram::max)
         .max();
+    let running = now.running.as_deref().unwrap_or_default();
     Memory {
-        now_bytes: (!now.running.is_empty()).then(|| now.running.iter().sum()),
-        now_processes: now.running.len(),
+        now_bytes: (!running.is_empty()).then(|| running.iter().sum()),
+        now_proportional_bytes: now.proportional_bytes,
+        now_processes: running.len(),
         average_bytes: samples.and_then(metrics::Histogram::mean).map(f64::round),
         peak_bytes: peak,
         n: samples.map_or(0, metrics::Histogram::n),

@@ -1,4 +1,4 @@
-use metrics::{Count, Measure, Measured};
+use metrics::{Count, Gauge, Measure, Measured};
 
 use super::*;
 
@@ -197,5 +197,24 @@ fn energy_is_shared_among_the_entries_of_the_days_that_tell_it() {
     assert_eq!(
         per_entry(&[(9, None), (4, Some(30))]),
         (Some(30.0), Some(7.5))
+    );
+}
+
+#[test]
+fn only_what_is_known_now_is_a_gauge() {
+    assert_eq!(Now::default().gauges(), []);
+    let now = Now {
+        running: Some(vec![3, 4]),
+        proportional_bytes: Some(5),
+        queued: Some(2),
+        ..Now::default()
+    };
+    assert_eq!(
+        now.gauges(),
+        [
+            (Gauge::Resident, 7),
+            (Gauge::Proportional, 5),
+            (Gauge::Waiting, 2)
+        ]
     );
 }

@@ -127,11 +127,13 @@ impl Page<'_> {
     fn memory(&self) -> Vec<Line> {
         let m = &self.all.memory;
         let now = match (m.now_bytes, m.now_processes) {
-            (Some(bytes), n) => format!(
-                "{} in {}",
-                size(bytes as f64),
-                many(n as u64, "process", "processes")
-            ),
+            (Some(bytes), n) => {
+                let own = m.now_proportional_bytes.map_or_else(String::new, |bytes| {
+                    format!(", {} not shared (PSS)", size(bytes as f64))
+                });
+                let processes = many(n as u64, "process", "processes");
+                format!("{} in {processes}{own}", size(bytes as f64))
+            }
             (None, _) => "nothing else of Companion runs".to_owned(),
         };
         let average = m.average_bytes.map_or_else(
