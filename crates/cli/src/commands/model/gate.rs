@@ -122,7 +122,8 @@ pub(super) fn word(verdict: Verdict) -> (&'static str, Style) {
         Verdict::Passed => ("passed", Style::Good),
         Verdict::Warned => ("passed, with warnings", Style::Accent),
         Verdict::Failed => ("failed", Style::Bad),
-        Verdict::NotMeasured => ("not measured", Style::Dim),
+        Verdict::TooFew => ("n too small", Style::Accent),
+        Verdict::NotMeasured => ("not measured", Style::Accent),
     }
 }
 
@@ -157,7 +158,7 @@ pub(super) fn checks(context: &Context, checks: &[Check]) -> anyhow::Result<()> 
             Verdict::Passed => ("ok  ", Style::Good),
             Verdict::Warned => ("warn", Style::Accent),
             Verdict::Failed => ("FAIL", Style::Bad),
-            Verdict::NotMeasured => ("-   ", Style::Dim),
+            Verdict::NotMeasured | Verdict::TooFew => ("-   ", Style::Dim),
         };
         let values = match (check.before, check.after) {
             (Some(before), Some(after)) => format!(

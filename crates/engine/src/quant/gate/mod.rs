@@ -19,6 +19,8 @@ pub const GATE: &str = "gate.json";
 pub enum Verdict {
     /// There was nothing to measure with.
     NotMeasured,
+    /// It was measured on too few texts to say.
+    TooFew,
     /// Within the threshold.
     Passed,
     /// Within the threshold, and worth knowing.
