@@ -104,6 +104,12 @@ fn a_good_small_form_is_installed_with_its_report_beside_it() {
         assert!(check["after"].is_number(), "{check}");
         assert!(check["n"].as_u64() > Some(0), "{check}");
     }
+    for name in ["next token", "divergence", "first token"] {
+        let check = check(gate, name);
+        let end = |at: usize| check["interval"][at].as_f64().unwrap();
+        let after = check["after"].as_f64().unwrap();
+        assert!(end(0) <= after && after <= end(1), "{check}");
+    }
     let (before, after) = (
         &check(gate, "weights")["before"],
         &check(gate, "weights")["after"],
@@ -118,7 +124,9 @@ fn a_good_small_form_is_installed_with_its_report_beside_it() {
     assert_eq!(shown["name"], "companion-tiny-int8");
     let text = sandbox.ok(&["model", "show", "companion-tiny-int8"]);
     assert!(
-        text.contains("quality gate: passed") && text.contains("perplexity"),
+        text.contains("quality gate: passed")
+            && text.contains("perplexity")
+            && text.contains("95 % between"),
         "{text}"
     );
     // Nothing of the trial is left, and the model is whole.

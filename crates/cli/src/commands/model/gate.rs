@@ -173,12 +173,16 @@ pub(super) fn checks(context: &Context, checks: &[Check]) -> anyhow::Result<()> 
             0 | 1 => String::new(),
             n => format!("n = {n}; "),
         };
+        let between = check.interval.map_or_else(String::new, |[low, high]| {
+            let [low, high] = [low, high].map(|end| number(end, &check.unit));
+            format!("95 % between {low} and {high}; ")
+        });
         context.out.line(
             Line::new()
                 .plain("  ")
                 .styled(style, sign)
                 .plain(format!("  {:<16} {values}", check.name))
-                .dim(format!("  {n}{}", check.says)),
+                .dim(format!("  {n}{between}{}", check.says)),
         )?;
     }
     Ok(())

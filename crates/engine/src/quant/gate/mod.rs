@@ -5,10 +5,15 @@
 //! noisy to both.
 
 pub mod decoder;
+mod interval;
+mod pairs;
 
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+
+pub use pairs::Pairs;
+use pairs::Quartiles;
 
 /// File name of the report beside the model.
 pub const GATE: &str = "gate.json";
@@ -44,6 +49,8 @@ pub struct Check {
     pub unit: String,
     /// How many samples.
     pub n: usize,
+    /// What holds `after` with 95 % confidence, where it is a rate or a mean over texts.
+    pub interval: Option<[f64; 2]>,
     /// The rule, the spread, or why it was not measured.
     pub says: String,
 }
@@ -146,8 +153,20 @@ impl Check {
             after: None,
             unit: String::new(),
             n: 0,
+            interval: None,
             says: reason.into(),
         }
+    }
+
+    /// Whether it was measured and is about what a model says, rather than what it takes.
+    fn compares_answers(&self) -> bool {
+        self.verdict >= Verdict::Passed && !matches!(self.unit.as_str(), "bytes" | "ms")
+    }
+
+    /// With what holds `after` in place of what its kind says.
+    fn between(mut self, interval: Option<[f64; 2]>) -> Check {
+        self.interval = interval;
+        self
     }
 
     fn of(name: &str, unit: &str, n: usize, [before, after]: [f64; 2]) -> Check {
@@ -158,6 +177,7 @@ impl Check {
             after: Some(after),
             unit: unit.to_owned(),
             n,
+            interval: None,
             says: String::new(),
         }
     }
@@ -174,22 +194,26 @@ impl Check {
     /// Accuracies in percent: points lost.
     pub fn accuracy(name: &str, n: usize, before: f64, after: f64) -> Check {
         let lost = before - after;
-        Check::of(name, "points", n, [before, after]).judged(
-            graded(lost > ACCURACY_POINTS, lost > ACCURACY_WARNING),
-            match lost > 0.0 {
-                true => format!("{lost:.1} points lost; at most {ACCURACY_POINTS:.0}"),
-                false => format!("nothing lost; at most {ACCURACY_POINTS:.0} points"),
-            },
-        )
+        Check::of(name, "points", n, [before, after])
+            .judged(
+                graded(lost > ACCURACY_POINTS, lost > ACCURACY_WARNING),
+                match lost > 0.0 {
+                    true => format!("{lost:.1} points lost; at most {ACCURACY_POINTS:.0}"),
+                    false => format!("nothing lost; at most {ACCURACY_POINTS:.0} points"),
+                },
+            )
+            .between(interval::wilson(after, n))
     }
 
     /// How often the two say the same, in percent.
     pub fn agreement(name: &str, n: usize, percent: f64) -> Check {
         let apart = 100.0 - percent;
-        Check::of(name, "percent", n, [100.0, percent]).judged(
-            graded(apart > ACCURACY_POINTS, apart > ACCURACY_WARNING),
-            format!("{apart:.1} % differ; at most {ACCURACY_POINTS:.0} %"),
-        )
+        Check::of(name, "percent", n, [100.0, percent])
+            .judged(
+                graded(apart > ACCURACY_POINTS, apart > ACCURACY_WARNING),
+                format!("{apart:.1} % differ; at most {ACCURACY_POINTS:.0} %"),
+            )
+            .between(interval::wilson(percent, n))
     }
 
     /// The mean cosine between the two models' vectors of the same texts.
@@ -279,10 +303,12 @@ impl Check {
     /// The percentage of prompts after which both say the same first.
     pub fn first_token(n: usize, percent: f64) -> Check {
         let [doubtful, bad] = FIRST_TOKEN;
-        Check::of("first token", "percent", n, [100.0, percent]).judged(
-            graded(percent < bad, percent < doubtful),
-            format!("the same; at least {bad:.0} %"),
-        )
+        Check::of("first token", "percent", n, [100.0, percent])
+            .judged(
+                graded(percent < bad, percent < doubtful),
+                format!("the same; at least {bad:.0} %"),
+            )
+            .between(interval::wilson(percent, n))
     }
 
     /// How many of `n` replies were incoherent.
@@ -291,67 +317,6 @@ impl Check {
             graded(after > 0, false),
             "none may loop, or be what the float model finds absurd",
         )
-    }
-}
-
-/// Samples of two things that were measured in turn.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pairs {
-    /// Of the float model.
-    pub before: Vec<f64>,
-    /// Of the small one.
-    pub after: Vec<f64>,
-}
-
-impl Pairs {
-    /// Times both `rounds` times in turn, after a round that does not count; who goes first changes. In milliseconds.
-    pub fn time<E>(
-        rounds: usize,
-        before: &mut dyn FnMut() -> Result<(), E>,
-        after: &mut dyn FnMut() -> Result<(), E>,
-    ) -> Result<Pairs, E> {
-        let mut pairs = Pairs::default();
-        let clock = |work: &mut dyn FnMut() -> Result<(), E>| {
-            let begun = Instant::now();
-            work().map(|()| begun.elapsed().as_secs_f64() * 1e3)
-        };
-        clock(before)?;
-        clock(after)?;
-        for round in 0..rounds {
-            if round % 2 == 0 {
-                pairs.before.push(clock(before)?);
-                pairs.after.push(clock(after)?);
-            } else {
-                pairs.after.push(clock(after)?);
-                pairs.before.push(clock(before)?);
-            }
-        }
-        Ok(pairs)
-    }
-}
-
-struct Quartiles {
-    low: f64,
-    middle: f64,
-    high: f64,
-}
-
-impl Quartiles {
-    fn of(samples: &[f64]) -> Quartiles {
-        let mut sorted = samples.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let index = share * sorted.len().saturating_sub(1) as f64;
-            sorted
-                .get(index.round() as usize)
-                .copied()
-                .unwrap_or(f64::NAN)
-        };
-        Quartiles {
-            low: at(0.25),
-            middle: at(0.5),
-            high: at(0.75),
-        }
     }
 }
 
