@@ -61,9 +61,9 @@ pub struct GateReport {
     pub from: String,
     /// The small one.
     pub model: String,
-    /// The worst of the checks.
+    /// [What the checks come to](overall).
     pub verdict: Verdict,
-    /// Whether it was installed although it failed.
+    /// Whether it was installed although it did not pass.
     pub forced: bool,
     /// Each comparison.
     pub checks: Vec<Check>,
@@ -86,7 +86,7 @@ impl GateReport {
         GateReport {
             from: from.to_owned(),
             model: model.to_owned(),
-            verdict: worst(&checks),
+            verdict: overall(&checks),
             forced: false,
             checks,
             kernel: kernel.to_owned(),
@@ -95,9 +95,19 @@ impl GateReport {
         }
     }
 
-    /// The checks that failed.
-    pub fn failed(&self) -> impl Iterator<Item = &Check> {
-        (self.checks.iter()).filter(|check| check.verdict == Verdict::Failed)
+    /// The checks that came to `verdict`.
+    pub fn that_are(&self, verdict: Verdict) -> impl Iterator<Item = &Check> {
+        (self.checks.iter()).filter(move |check| check.verdict == verdict)
+    }
+}
+
+/// What `checks` of a small form come to: the worst of them, and never that it passed where nothing says how well it
+/// answers: a small and fast model can be a wrong one.
+pub fn overall(checks: &[Check]) -> Verdict {
+    match worst(checks) {
+        Verdict::Failed => Verdict::Failed,
+        _ if !checks.iter().any(Check::compares_answers) => Verdict::NotMeasured,
+        found => found,
     }
 }
 
@@ -392,14 +402,17 @@ mod tests {
     }
 
     #[test]
-    fn both_are_timed_equally_often_and_take_turns_at_going_first() {
-        let order = std::cell::RefCell::new(String::new());
-        let say = |what: char| {
-            order.borrow_mut().push(what);
-            Ok::<(), ()>(())
-        };
-        let pairs = Pairs::time(3, &mut || say('f'), &mut || say('q')).expect("no error");
-        assert_eq!((pairs.before.len(), pairs.after.len()), (3, 3));
-        assert_eq!(order.into_inner(), "fqfqqffq");
+    fn a_small_and_fast_form_whose_answers_nobody_compared_has_not_passed() {
+        let small = Check::weights(400, 100);
+        let fast = Check::faster("write a token", 20, 10.0, 5.0);
+        let open = Check::not_measured("quality and speed", "the memory does not hold the floats");
+        let takes = [small.clone(), fast.clone(), open];
+        assert_eq!(overall(&takes), Verdict::NotMeasured);
+        assert_eq!(overall(&[]), Verdict::NotMeasured);
+        let answers = Check::divergence(100, 0.01, 0.1);
+        assert_eq!(overall(&[small.clone(), fast, answers]), Verdict::Passed);
+        // What fails without being compared fails.
+        let slow = Check::faster("write a token", 20, 10.0, 9.0);
+        assert_eq!(overall(&[small, slow]), Verdict::Failed);
     }
 }
