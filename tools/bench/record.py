@@ -139,7 +139,9 @@ def quantization(report):
         yield ""
         rows = []
         for w in figures["widths"]:
-            checks = "; ".join(f"{c['what']} {'not measured' if c['passed'] is None else 'passed' if c['passed'] else '**failed**'} ({c['measured']})" for c in w["checks"])
+            word = {None: "not measured", True: "passed", False: "**failed**"}
+            warned = {True: ", with a warning", False: ""}
+            checks = "; ".join(f"{c['what']} {word[c['passed']]}{warned[c.get('verdict') == 'warned']} ({c['measured']})" for c in w["checks"])
             rows.append((w["name"], f"{w['bits']:.2f}", size(w["bytes"]), size(w["memory_bytes"]), mean(w["accuracy"]), mean(w["agreement"]),
                          mean(w["kl"], 1, 5), number(w["latency"]["p50_ms"]), ratio(w["latency_ratio"]), checks))  # fmt: skip
         yield from table(["", "bits", "on disk", "in memory", "% right", "% as the floats", "KL, nats", "p50, ms", "of the floats' time", "thresholds"], rows)

@@ -104,6 +104,12 @@ fn a_good_small_form_is_installed_with_its_report_beside_it() {
         assert!(check["after"].is_number(), "{check}");
         assert!(check["n"].as_u64() > Some(0), "{check}");
     }
+    for name in ["next token", "divergence", "first token"] {
+        let check = check(gate, name);
+        let end = |at: usize| check["interval"][at].as_f64().unwrap();
+        let after = check["after"].as_f64().unwrap();
+        assert!(end(0) <= after && after <= end(1), "{check}");
+    }
     let (before, after) = (
         &check(gate, "weights")["before"],
         &check(gate, "weights")["after"],
@@ -123,7 +129,9 @@ fn a_good_small_form_is_installed_with_its_report_beside_it() {
     assert_eq!(report["calibration_texts_given"], 3);
     let text = sandbox.ok(&["model", "show", "companion-tiny-int8"]);
     assert!(
-        text.contains("quality gate: passed") && text.contains("perplexity"),
+        text.contains("quality gate: passed")
+            && text.contains("perplexity")
+            && text.contains("95 % between"),
         "{text}"
     );
     // Nothing of the trial is left, and the model is whole.
@@ -225,7 +233,10 @@ fn your_own_entries_are_read_by_both_forms_and_only_numbers_are_kept() {
         sandbox.ok(&["new", text, "--quiet"]);
     }
     let tuned = json(&sandbox, &["model", "tune", "--mine", "--json"], 0);
-    assert_eq!(tuned["entries"], 2);
+    assert_eq!(
+        (&tuned["entries"], &tuned["verdict"]),
+        (&2.into(), &"too_few".into())
+    );
     for name in ["sentiment", "cosine"] {
         assert!(check(&tuned, name)["after"].is_number(), "{tuned}");
     }

@@ -30,11 +30,19 @@ fn an_empty_home_has_every_key_and_stays_empty() {
     assert_eq!(all["inference"]["first_token_ms"], nothing);
     assert_eq!(all["throughput"]["save_ms"], nothing);
     assert!(all["memory"]["peak_bytes"].is_null() && all["cache"]["hit_rate"].is_null());
-    assert!(sandbox.ok(&["metrics"]).contains("not measured"));
+    assert!(all["health"]["ok"].is_null(), "{}", all["health"]);
+    let findings = all["health"]["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|f| f["verdict"] == "not_measured"));
+    let page = sandbox.ok(&["metrics"]);
     assert!(
-        sandbox
-            .ok(&["metrics", "--prometheus"])
-            .contains("companion_inference_first_token_seconds_count 0\n")
+        page.contains("not measured") && !page.contains("0 entries"),
+        "{page}"
+    );
+    let exposed = sandbox.ok(&["metrics", "--prometheus"]);
+    assert!(exposed.contains("companion_inference_first_token_seconds_count 0\n"));
+    assert!(
+        !exposed.contains("companion_entries_waiting"),
+        "without a journal it is not known"
     );
     assert!(!sandbox.home().exists());
 }
@@ -80,6 +88,12 @@ fn what_was_saved_is_counted_over_processes_that_run_at_once() {
         exposed.contains("companion_journal_save_seconds_count 8\n"),
         "{exposed}"
     );
+    for known in [
+        "# TYPE companion_entries_waiting gauge\ncompanion_entries_waiting 8\n",
+        "companion_cache_kept_bytes 0\n",
+    ] {
+        assert!(exposed.contains(known), "{known} in {exposed}");
+    }
     for (name, said) in [
         ("page", &text),
         ("prometheus", &exposed),

@@ -1,6 +1,6 @@
 //! What Companion measures about itself while it works: times, rates, sizes and counts, in this process.
 //!
-//! A [`Measure`] is a distribution, a [`Count`] is a sum, and both are closed sets: there is no label, no name that a
+//! A [`Measure`] is a distribution, a [`Count`] is a sum, a [`Gauge`] is told as it is now, and all are closed sets: there is no label, no name that a
 //! caller makes, and no argument that could carry a text. Recording takes well under a microsecond
 //! (`cargo run --release --example overhead`). What was recorded waits in this process until somebody
 //! [takes](take) it; the journal adds it to what other processes and days have left, encrypted.
@@ -36,6 +36,7 @@
 
 mod count;
 mod energy;
+mod gauge;
 mod histogram;
 mod measure;
 mod measured;
@@ -45,6 +46,7 @@ mod prometheus;
 mod registry;
 
 pub use count::Count;
+pub use gauge::Gauge;
 pub use histogram::{Damaged, Histogram, STATED_ERROR, enough};
 pub use measure::{Measure, Unit};
 pub use measured::Measured;

@@ -2,6 +2,7 @@
 //! answer is `None`, and the figure is shown as unavailable.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -146,16 +147,36 @@ pub fn sample() {
 
 /// Memory (RSS, in bytes) of the other processes that run this very program now. `None` where they cannot be listed.
 pub fn others() -> Option<Vec<u64>> {
+    let read = |process: PathBuf| line(&fs::read_to_string(process.join("status")).ok()?, "VmRSS:");
+    // One that ends meanwhile has none.
+    Some(other_processes()?.into_iter().filter_map(read).collect())
+}
+
+/// The sum over the same processes with what is shared counted in parts (PSS), in bytes. `None` where none runs, or where
+/// one of them does not let it be read. Walks their page tables: a millisecond and more each.
+pub fn others_proportional() -> Option<u64> {
+    let read = |process: PathBuf| {
+        line(
+            &fs::read_to_string(process.join("smaps_rollup")).ok()?,
+            "Pss:",
+        )
+    };
+    let all = other_processes()?;
+    let any = !all.is_empty();
+    let sum: Option<u64> = all.into_iter().map(read).sum();
+    sum.filter(|_| any)
+}
+
+/// The folders in `/proc` of the other processes that run this very program. Another user's cannot be looked into.
+fn other_processes() -> Option<Vec<PathBuf>> {
     let program = fs::read_link("/proc/self/exe").ok()?;
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let name = entry.file_name();
         let pid: Option<u32> = name.to_str().and_then(|name| name.parse().ok());
-        // Another user's cannot be looked into, nor one that ends meanwhile.
         let runs_it = || fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == program);
         if pid.is_some_and(|pid| pid != std::process::id()) && runs_it() {
-            let status = fs::read_to_string(entry.path().join("status"));
-            found.extend(status.ok().and_then(|text| line(&text, "VmRSS:")));
+            found.push(entry.path());
         }
     }
     Some(found)
@@ -190,5 +211,34 @@ mod tests {
     fn this_process_has_memory_and_its_peak_is_no_less() {
         let (now, most) = (resident().unwrap(), peak().unwrap());
         assert!(now > 100 * 1024 && most >= now, "{now} {most}");
+    }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn another_process_of_the_same_program_is_seen_with_both_of_its_sizes() {
+        // This very test, run again, which waits for its input to end.
+        if std::env::var_os("COMPANION_TEST_WAITS").is_some() {
+            std::io::Read::read(&mut std::io::stdin(), &mut [0]).unwrap();
+            return;
+        }
+        let name =
+            "process::tests::another_process_of_the_same_program_is_seen_with_both_of_its_sizes";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env("COMPANION_TEST_WAITS", "1")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let folder = PathBuf::from(format!("/proc/{}", child.id()));
+        let all = other_processes().unwrap();
+        let seen = (
+            all.contains(&folder),
+            others().unwrap(),
+            others_proportional(),
+        );
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(seen.0 && !seen.1.is_empty(), "{seen:?}");
+        assert!(seen.2.is_none_or(|bytes| bytes > 0), "{seen:?}");
     }
 }

@@ -4,13 +4,14 @@
 
 use std::fmt::Write as _;
 
-use crate::{Count, Histogram, Measure, Measured, Unit};
+use crate::{Count, Gauge, Histogram, Measure, Measured, Unit};
 
 /// Times, rates and things: 1, 2.5 and 5 of each power of ten.
 const STEPS: [f64; 3] = [1.0, 2.5, 5.0];
 
-/// `measured` in the exposition format. Each name is there whether or not anything was measured, so that a query finds it.
-pub fn prometheus(measured: &Measured) -> String {
+/// `measured` and what is true `now` in the exposition format. The name of each distribution and sum is there whether or not
+/// anything was measured, so that a query finds it; a gauge that is not known is left out, because a 0 would be read as one.
+pub fn prometheus(measured: &Measured, now: &[(Gauge, u64)]) -> String {
     let mut text = String::new();
     let nothing = Histogram::default();
     for measure in Measure::ALL {
@@ -40,6 +41,13 @@ pub fn prometheus(measured: &Measured) -> String {
             ),
         }
         last = name;
+    }
+    for (gauge, value) in now {
+        let (name, help) = (gauge.exposed(), gauge.help());
+        put(
+            &mut text,
+            format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"),
+        );
     }
     text
 }
@@ -153,7 +161,7 @@ mod tests {
             if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, of) = rest.split_once(' ').expect("a type");
                 assert_eq!(name, current);
-                assert!(["counter", "histogram"].contains(&of), "{line}");
+                assert!(["counter", "histogram", "gauge"].contains(&of), "{line}");
                 kind = of;
                 continue;
             }
@@ -162,9 +170,9 @@ mod tests {
             let (name, labels) = series.split_once('{').unwrap_or((series, ""));
             assert!(is_name(name) && value >= 0.0, "{line}");
             samples += 1;
-            if kind == "counter" {
+            if kind != "histogram" {
                 assert_eq!(name, current);
-                assert!(name.ends_with("_total"), "{name}");
+                assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
                 continue;
             }
             let part = name.strip_prefix(current).expect("a sample of its metric");
@@ -190,14 +198,14 @@ mod tests {
     #[test]
     fn what_a_scraper_gets_is_well_formed_with_and_without_measurements() {
         let mut measured = Measured::default();
-        let empty = check(&prometheus(&measured));
+        let empty = check(&prometheus(&measured, &[]));
         for (place, measure) in Measure::ALL.iter().enumerate() {
             (0..500u64).for_each(|i| measured.record(*measure, i * i * (1 + place as u64 * 997)));
         }
         Count::ALL
             .iter()
             .for_each(|count| measured.add(*count, 1_234_567));
-        let text = prometheus(&measured);
+        let text = prometheus(&measured, &[]);
         assert_eq!(
             check(&text),
             empty,
@@ -211,5 +219,20 @@ mod tests {
             text.contains("companion_energy_joules_total 1.234567\n"),
             "{text}"
         );
+    }
+    #[test]
+    fn what_is_true_now_is_a_gauge_and_what_is_not_known_is_absent() {
+        let nothing = Measured::default();
+        let without = prometheus(&nothing, &[]);
+        assert!(!without.contains("gauge"));
+        let now: Vec<(Gauge, u64)> = Gauge::ALL.iter().map(|gauge| (*gauge, 7)).collect();
+        let with = prometheus(&nothing, &now);
+        assert_eq!(check(&with), check(&without) + Gauge::ALL.len());
+        for line in [
+            "companion_memory_now_resident_bytes 7\n",
+            "companion_entries_waiting 7\n",
+        ] {
+            assert!(with.contains(line), "{line} in {with}");
+        }
     }
 }

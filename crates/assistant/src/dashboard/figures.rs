@@ -43,9 +43,21 @@ pub struct Spread {
 impl Latency {
     /// That of `measure`, which is one of times.
     pub(super) fn of(all: &Measured, measure: Measure) -> Latency {
-        let Some(found) = all.histogram(measure) else {
-            return Latency::default();
-        };
+        all.histogram(measure)
+            .map_or_else(Latency::default, Latency::shown)
+    }
+
+    /// That of all `measures` together.
+    pub(super) fn together(all: &Measured, measures: &[Measure]) -> Latency {
+        let mut sum = Histogram::default();
+        let found = measures
+            .iter()
+            .filter_map(|measure| all.histogram(*measure));
+        found.for_each(|one| sum.merge(one));
+        Latency::shown(&sum)
+    }
+
+    fn shown(found: &Histogram) -> Latency {
         let at = |q| found.quantile(q).map(thousandths);
         Latency {
             p50: at(0.5),

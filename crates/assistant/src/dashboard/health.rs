@@ -38,7 +38,8 @@ pub struct Finding {
 /// All that was checked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Health {
-    /// `None` where nothing could be checked; else whether everything that was is within its limits.
+    /// `None` where nothing was measured; else whether everything that could be checked is within its limits. What only
+    /// was counted, such as a queue, can be beyond its limit, and alone it makes nobody healthy.
     pub ok: Option<bool>,
     /// Each check.
     pub findings: Vec<Finding>,
@@ -117,26 +118,32 @@ impl Health {
             cold(all),
             hit_rate(all),
             false_hits(now),
-            waiting(now),
         ];
-        let known = |f: &&Finding| f.verdict != Verdict::NotMeasured;
-        let any = findings.iter().any(|f| known(&f));
-        let ok = findings.iter().all(|f| f.verdict != Verdict::Attention);
+        let measured = findings.iter().any(|f| f.verdict != Verdict::NotMeasured);
+        let findings = [findings, vec![waiting(all, now)]].concat();
+        let well = findings.iter().all(|f| f.verdict != Verdict::Attention);
         Health {
-            ok: any.then_some(ok),
+            ok: (measured || !well).then_some(well),
             findings,
         }
     }
 }
 
 fn first_token(all: &Dashboard) -> Finding {
-    Check {
+    let i = &all.inference;
+    let mut found = Check {
         name: "first token",
         limit: "median of 3 s",
         way_out: "a smaller or an INT4 model answers sooner: `companion model list`, then \
             `companion config set language.model NAME`",
     }
-    .median(&all.inference.first_token_ms, 3000.0)
+    .median(&i.first_token_ms, 3000.0);
+    let cold = i.first_token_of_process_ms.n;
+    if found.verdict != Verdict::NotMeasured && cold > 0 {
+        let of_them = format!(", {cold} of them the first of a run");
+        found.reason.push_str(&of_them);
+    }
+    found
 }
 
 fn writing(all: &Dashboard) -> Finding {
@@ -258,14 +265,16 @@ fn false_hits(now: &Now) -> Finding {
     )
 }
 
-fn waiting(now: &Now) -> Finding {
+fn waiting(all: &Dashboard, now: &Now) -> Finding {
+    // That nothing waits where nothing was done says nothing.
+    let queued = now.queued.filter(|n| *n > 0 || all.processes > 0);
     Check {
         name: "analyses that wait",
         limit: "100 entries",
         way_out: "`companion analyze` works them off",
     }
     .held(
-        Some((format!("{} entries", now.queued), now.queued <= 100)),
-        String::new(),
+        queued.map(|n| (format!("{n} entries"), n <= 100)),
+        missing(0, 1),
     )
 }

@@ -10,7 +10,7 @@ mod health;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use metrics::{Count, Measure, Measured};
+use metrics::{Count, Gauge, Measure, Measured};
 use serde::Serialize;
 
 pub use figures::{Latency, Rate, Spread};
@@ -40,10 +40,12 @@ pub struct Day {
 /// Speed of the language model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inference {
-    /// To the first token, in a process that has answered before.
+    /// From a request to the first token of its reply, of all requests.
     pub first_token_ms: Latency,
-    /// To the first token of a process, which reads the weights on the way.
+    /// Of those, the first of each process: it reads the weights on the way. A command that asks once has no other.
     pub first_token_of_process_ms: Latency,
+    /// The others, in a process that has answered before.
+    pub first_token_warm_ms: Latency,
     /// From one token to the next.
     pub inter_token_ms: Latency,
     /// From the request to the step that begins to read it.
@@ -94,6 +96,8 @@ pub struct EncoderFigures {
 pub struct Memory {
     /// Of the Companion processes that run now, without the one that asks; `None` where none does.
     pub now_bytes: Option<u64>,
+    /// The same with shared pages counted in parts (PSS); `None` where the system does not tell.
+    pub now_proportional_bytes: Option<u64>,
     /// How many those are.
     pub now_processes: usize,
     /// The mean over all samples (RSS).
@@ -169,6 +173,8 @@ pub struct Throughput {
     pub disk_written_bytes: Option<u64>,
     /// Energy of the processor's package while Companion ran, in joules; `None` where the machine does not tell.
     pub energy_joules: Option<f64>,
+    /// That in the entries of the days on which it could be read; `None` without such entries.
+    pub energy_joules_per_entry: Option<f64>,
 }
 
 /// Everything that `companion metrics` shows.
@@ -199,14 +205,16 @@ pub struct Dashboard {
 /// What is true now, beside what was measured.
 #[derive(Debug, Clone, Default)]
 pub struct Now {
-    /// Memory of the Companion processes that run, in bytes each.
-    pub running: Vec<u64>,
+    /// Memory of the Companion processes that run, in bytes each; `None` where they cannot be listed.
+    pub running: Option<Vec<u64>>,
+    /// Of all of them together, shared pages counted in parts (PSS); `None` where it cannot be read.
+    pub proportional_bytes: Option<u64>,
     /// Memory of the machine, in bytes.
     pub machine_bytes: Option<u64>,
     /// What the semantic cache holds; `None` where it was not looked at.
     pub cache: Option<CacheNow>,
-    /// Entries that wait for their analysis.
-    pub queued: u64,
+    /// Entries that wait for their analysis; `None` where there is no journal.
+    pub queued: Option<u64>,
 }
 
 /// What the semantic cache holds, and what was said about its hits.
@@ -222,6 +230,27 @@ pub struct CacheNow {
     pub judged: u64,
     /// Of those, wrong.
     pub wrong: u64,
+}
+
+impl Now {
+    /// What is known of it, as Prometheus reads it.
+    pub fn gauges(&self) -> Vec<(Gauge, u64)> {
+        let known = [
+            // That nothing runs is known, too: it takes no memory.
+            (
+                Gauge::Resident,
+                self.running.as_ref().map(|all| all.iter().sum()),
+            ),
+            (Gauge::Proportional, self.proportional_bytes),
+            (Gauge::KeptBytes, self.cache.map(|c| c.bytes)),
+            (Gauge::KeptAnswers, self.cache.map(|c| c.answers)),
+            (Gauge::Waiting, self.queued),
+        ];
+        let known = known.into_iter();
+        known
+            .filter_map(|(gauge, value)| Some((gauge, value?)))
+            .collect()
+    }
 }
 
 impl Dashboard {
@@ -246,10 +275,14 @@ impl Dashboard {
     }
 }
 
+/// Whoever asks waits for either.
+const FIRST_TOKENS: [Measure; 2] = [Measure::FirstTokenOfProcess, Measure::FirstToken];
+
 fn inference(all: &Measured) -> Inference {
     Inference {
-        first_token_ms: Latency::of(all, Measure::FirstToken),
+        first_token_ms: Latency::together(all, &FIRST_TOKENS),
         first_token_of_process_ms: Latency::of(all, Measure::FirstTokenOfProcess),
+        first_token_warm_ms: Latency::of(all, Measure::FirstToken),
         inter_token_ms: Latency::of(all, Measure::InterToken),
         queue_wait_ms: Latency::of(all, Measure::QueueWait),
         prefill_tokens_per_s: Rate::of(all, Measure::PrefillRate),
@@ -285,9 +318,11 @@ fn memory(all: &Measured, now: &Now) -> Memory {
         .filter_map(|measure| all.histogram(*measure))
         .map(metrics::Histogram::max)
         .max();
+    let running = now.running.as_deref().unwrap_or_default();
     Memory {
-        now_bytes: (!now.running.is_empty()).then(|| now.running.iter().sum()),
-        now_processes: now.running.len(),
+        now_bytes: (!running.is_empty()).then(|| running.iter().sum()),
+        now_proportional_bytes: now.proportional_bytes,
+        now_processes: running.len(),
         average_bytes: samples.and_then(metrics::Histogram::mean).map(f64::round),
         peak_bytes: peak,
         n: samples.map_or(0, metrics::Histogram::n),
@@ -341,6 +376,12 @@ fn throughput(all: &Measured, days: &[(Date, Measured)]) -> Throughput {
     };
     let with_entries = days.iter().filter(|(_, of)| entries_of(of) > 0).count();
     let any = all.count(Count::Processes) > 0;
+    let joules = |of: &Measured| {
+        let read = of.count(Count::EnergyMicros) > 0;
+        read.then(|| of.count(Count::EnergyMicrojoules) as f64 / 1e6)
+    };
+    let told = days.iter().filter(|(_, of)| joules(of).is_some());
+    let told: u64 = told.map(|(_, of)| entries_of(of)).sum();
     Throughput {
         session: mode(Count::SessionEntries, Count::SessionMicros),
         import: mode(Count::EntriesImported, Count::ImportMicros),
@@ -350,8 +391,10 @@ fn throughput(all: &Measured, days: &[(Date, Measured)]) -> Throughput {
             .then(|| figures::places(entries_of(all) as f64 / with_entries as f64, 2)),
         disk_read_bytes: any.then(|| all.count(Count::DiskRead)),
         disk_written_bytes: any.then(|| all.count(Count::DiskWritten)),
-        energy_joules: (all.count(Count::EnergyMicros) > 0)
-            .then(|| figures::places(all.count(Count::EnergyMicrojoules) as f64 / 1e6, 3)),
+        energy_joules: joules(all).map(|joules| figures::places(joules, 3)),
+        energy_joules_per_entry: joules(all)
+            .filter(|_| told > 0)
+            .map(|joules| figures::places(joules / told as f64, 3)),
     }
 }
 
@@ -360,7 +403,7 @@ fn history(day: Date, of: &Measured) -> Day {
     let cache = cache(of, &Now::default());
     Day {
         day,
-        first_token_ms: median(Measure::FirstToken).or(median(Measure::FirstTokenOfProcess)),
+        first_token_ms: Latency::together(of, &FIRST_TOKENS).p50,
         decode_tokens_per_s: Rate::of(of, Measure::DecodeRate).p50,
         analysis_ms: median(Measure::Analysis),
         save_ms: median(Measure::Save),

@@ -1,4 +1,4 @@
-use metrics::{Count, Measure, Measured};
+use metrics::{Count, Gauge, Measure, Measured};
 
 use super::*;
 
@@ -39,14 +39,31 @@ fn nothing_measured_is_told_as_nothing_and_every_section_is_there() {
     ] {
         assert!(json.pointer(path).unwrap().is_null(), "{path}");
     }
-    let rests_on_measurements = |f: &&Finding| f.check != "analyses that wait";
-    assert!(
-        all.health
-            .findings
-            .iter()
-            .filter(rests_on_measurements)
-            .all(|f| f.verdict == Verdict::NotMeasured)
-    );
+    assert_eq!(all.health.ok, None);
+    let unknown = |f: &Finding| f.verdict == Verdict::NotMeasured && f.reason == "not measured";
+    assert!(all.health.findings.iter().all(unknown));
+}
+
+#[test]
+fn a_queue_is_counted_and_no_proof_of_health() {
+    let with = |measured: &Measured, queued| {
+        let now = Now {
+            queued,
+            ..Now::default()
+        };
+        let all = of(measured.clone(), &now);
+        (finding(&all, "analyses that wait").verdict, all.health.ok)
+    };
+    let nothing = Measured::default();
+    assert_eq!(with(&nothing, None), (Verdict::NotMeasured, None));
+    assert_eq!(with(&nothing, Some(0)), (Verdict::NotMeasured, None));
+    assert_eq!(with(&nothing, Some(7)), (Verdict::Ok, None));
+    assert_eq!(with(&nothing, Some(101)), (Verdict::Attention, Some(false)));
+    let mut some = Measured::default();
+    some.add(Count::Processes, 1);
+    assert_eq!(with(&some, Some(0)), (Verdict::Ok, None));
+    some.record(Measure::Peak, 80_000_000);
+    assert_eq!(with(&some, Some(0)), (Verdict::Ok, Some(true)));
 }
 
 #[test]
@@ -81,6 +98,33 @@ fn what_is_beyond_its_limit_says_why_and_the_way_out() {
         finding(&of(fast, &Now::default()), "first token").verdict,
         Verdict::Ok
     );
+}
+
+#[test]
+fn commands_that_ask_once_are_judged_by_the_first_tokens_that_they_have() {
+    let mut cold = Measured::default();
+    (0..25).for_each(|_| cold.record(Measure::FirstTokenOfProcess, 4_000_000));
+    let all = of(cold.clone(), &Now::default());
+    let first = finding(&all, "first token");
+    assert_eq!(first.verdict, Verdict::Attention);
+    assert_eq!(
+        first.reason,
+        "median 4.0 s, n 25, 25 of them the first of a run"
+    );
+    assert_eq!(all.days[0].first_token_ms, all.inference.first_token_ms.p50);
+    // In a long process most requests find the weights read.
+    (0..75).for_each(|_| cold.record(Measure::FirstToken, 500_000));
+    let inference = of(cold, &Now::default()).inference;
+    assert_eq!(
+        [
+            inference.first_token_ms.n,
+            inference.first_token_of_process_ms.n,
+            inference.first_token_warm_ms.n
+        ],
+        [100, 25, 75]
+    );
+    assert!(inference.first_token_ms.p50 < Some(1000.0));
+    assert!(inference.first_token_ms.p95 > Some(3900.0));
 }
 
 #[test]
@@ -129,5 +173,48 @@ fn days_are_added_up_and_their_history_is_kept_apart() {
     assert_eq!(
         all.days.iter().map(|d| d.entries).collect::<Vec<_>>(),
         [60, 40]
+    );
+}
+
+#[test]
+fn energy_is_shared_among_the_entries_of_the_days_that_tell_it() {
+    let day = |entries: u64, joules: Option<u64>| {
+        let mut measured = Measured::default();
+        measured.add(Count::EntriesSaved, entries);
+        if let Some(joules) = joules {
+            measured.add(Count::EnergyMicros, 1_000_000);
+            measured.add(Count::EnergyMicrojoules, joules * 1_000_000);
+        }
+        measured
+    };
+    let per_entry = |days: &[(u64, Option<u64>)]| {
+        let days: Vec<_> = days.iter().map(|(n, j)| (TODAY, day(*n, *j))).collect();
+        let of = Dashboard::new(TODAY, TODAY, &days, &Now::default()).throughput;
+        (of.energy_joules, of.energy_joules_per_entry)
+    };
+    assert_eq!(per_entry(&[(4, None)]), (None, None));
+    assert_eq!(per_entry(&[(0, Some(30))]), (Some(30.0), None));
+    assert_eq!(
+        per_entry(&[(9, None), (4, Some(30))]),
+        (Some(30.0), Some(7.5))
+    );
+}
+
+#[test]
+fn only_what_is_known_now_is_a_gauge() {
+    assert_eq!(Now::default().gauges(), []);
+    let now = Now {
+        running: Some(vec![3, 4]),
+        proportional_bytes: Some(5),
+        queued: Some(2),
+        ..Now::default()
+    };
+    assert_eq!(
+        now.gauges(),
+        [
+            (Gauge::Resident, 7),
+            (Gauge::Proportional, 5),
+            (Gauge::Waiting, 2)
+        ]
     );
 }

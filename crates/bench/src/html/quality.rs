@@ -206,7 +206,7 @@ fn bits_row(width: &crate::Width) -> Vec<String> {
         width
             .checks
             .iter()
-            .map(|c| format!("{}: {}", verdict(c.passed), c.measured)),
+            .map(|c| format!("{}: {}", verdict(c.verdict), c.measured)),
     );
     row
 }

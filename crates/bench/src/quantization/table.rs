@@ -1,5 +1,7 @@
 //! The widths as text.
 
+use engine::quant::gate::Verdict;
+
 use super::{QuantizationFigures, Width};
 use crate::stats::Mean;
 use crate::table::{ABSENT, number, size};
@@ -33,7 +35,7 @@ fn one(figures: &QuantizationFigures, lines: &mut Vec<String>) {
             format!(
                 "    {:<14}{}: {} ({})",
                 c.what,
-                verdict(c.passed),
+                verdict(c.verdict),
                 c.measured,
                 c.asked
             )
@@ -62,10 +64,11 @@ pub(crate) fn rates(width: &Width) -> impl Iterator<Item = (&'static str, String
 }
 
 /// A threshold's outcome.
-pub(crate) fn verdict(passed: Option<bool>) -> &'static str {
-    match passed {
-        Some(true) => "passed",
-        Some(false) => "failed",
-        None => ABSENT,
+pub(crate) fn verdict(of: Verdict) -> &'static str {
+    match of {
+        Verdict::Passed => "passed",
+        Verdict::Warned => "passed, with a warning",
+        Verdict::Failed => "failed",
+        Verdict::NotMeasured | Verdict::TooFew => ABSENT,
     }
 }

@@ -2,10 +2,11 @@
 //! nothing.
 //!
 //! `health` opens what is installed and says whether it works; this looks at everything around that: settings, rights,
-//! room on the disk, memory, models that are slower than they need be, work that waits.
+//! room on the disk, memory, heat, models that are slower than they need be, work that waits.
 
 mod files;
 mod journal;
+mod load;
 mod machine;
 mod models;
 
@@ -107,6 +108,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     settings(context, &mut report);
     files::check(context, &mut report);
     machine::check(context, &mut report);
+    load::check(&mut report);
     models::check(context, args.quick, &mut report);
     journal::check(context, &mut report);
     report.findings.sort_by_key(|finding| finding.level);

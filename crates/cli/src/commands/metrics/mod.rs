@@ -61,7 +61,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         let mut all = Measured::default();
         let days = kept(journal, from, now.date())?;
         days.iter().for_each(|(_, measured)| all.merge(measured));
-        context.out.bytes(metrics::prometheus(&all).as_bytes())?;
+        let gauges = now_of(context, journal)?.gauges();
+        let exposed = metrics::prometheus(&all, &gauges);
+        context.out.bytes(exposed.as_bytes())?;
     } else {
         let dashboard = look(context, journal, from)?;
         if context.out.is_json() {
@@ -85,19 +87,20 @@ fn look(context: &Context, journal: Option<&Journal>, from: Date) -> anyhow::Res
     let today = context.now()?.date();
     let days = kept(journal, from, today)?;
     let first = days.first().map_or(today, |(day, _)| from.max(*day));
-    let now = now(context, journal)?;
+    let now = now_of(context, journal)?;
     Ok(Dashboard::new(first, today, &days, &now))
 }
 
 /// What is true now.
-fn now(context: &Context, journal: Option<&Journal>) -> anyhow::Result<Now> {
+fn now_of(context: &Context, journal: Option<&Journal>) -> anyhow::Result<Now> {
     let mut now = Now {
-        running: process::others().unwrap_or_default(),
+        running: process::others(),
+        proportional_bytes: process::others_proportional(),
         machine_bytes: process::machine_memory(),
         ..Now::default()
     };
     if let Some(journal) = journal {
-        now.queued = journal.queued_count()?;
+        now.queued = Some(journal.queued_count()?);
         now.cache = Some(cache_now(&cache::open(context, journal, None)?)?);
     }
     Ok(now)

@@ -73,9 +73,10 @@ impl Page<'_> {
         vec![
             heading("Inference", ["p50", "p95", "p99", "n"]),
             self.latency("first token", &i.first_token_ms, |d| d.first_token_ms),
-            self.latency("first token of a run", &i.first_token_of_process_ms, |_| {
+            self.latency("  the first of a run", &i.first_token_of_process_ms, |_| {
                 None
             }),
+            self.latency("  later in a run", &i.first_token_warm_ms, |_| None),
             self.latency("token to token", &i.inter_token_ms, |_| None),
             self.latency("wait in line", &i.queue_wait_ms, |_| None),
             self.latency("load, from disk", &i.load_cold_ms, |_| None),
@@ -126,11 +127,13 @@ impl Page<'_> {
     fn memory(&self) -> Vec<Line> {
         let m = &self.all.memory;
         let now = match (m.now_bytes, m.now_processes) {
-            (Some(bytes), n) => format!(
-                "{} in {}",
-                size(bytes as f64),
-                many(n as u64, "process", "processes")
-            ),
+            (Some(bytes), n) => {
+                let own = m.now_proportional_bytes.map_or_else(String::new, |bytes| {
+                    format!(", {} not shared (PSS)", size(bytes as f64))
+                });
+                let processes = many(n as u64, "process", "processes");
+                format!("{} in {processes}{own}", size(bytes as f64))
+            }
             (None, _) => "nothing else of Companion runs".to_owned(),
         };
         let average = m.average_bytes.map_or_else(
@@ -223,9 +226,12 @@ impl Page<'_> {
             plain("disk", disk),
             plain(
                 "energy",
-                match t.energy_joules {
-                    Some(joules) => format!("{joules:.1} J by the whole processor"),
-                    None => "unavailable: this machine does not let it be read".to_owned(),
+                match (t.energy_joules, t.energy_joules_per_entry) {
+                    (Some(joules), Some(each)) => {
+                        format!("{joules:.1} J by the whole processor, {each:.2} J an entry")
+                    }
+                    (Some(joules), None) => format!("{joules:.1} J by the whole processor"),
+                    (None, _) => "unavailable: this machine does not let it be read".to_owned(),
                 },
             ),
         ]

@@ -84,7 +84,7 @@ fn decoders(
         && free < needed
     {
         let reason = format!(
-            "the float model needs {} of memory to compare with, and {} are free",
+            "to compare with it, the float model needs a machine with {} of free memory, and {} are free here",
             size(needed),
             size(free)
         );
@@ -110,6 +110,38 @@ fn grown_by<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, O
     Ok((made, grown.filter(|bytes| *bytes > 0)))
 }
 
+/// Whether a small form may be installed on the word of `report`. Random weights answer nothing, so that there is nothing
+/// to compare, and a synthetic model has only to be small and fast.
+pub(super) fn admits(report: &GateReport, is_synthetic: bool) -> bool {
+    match report.verdict {
+        Verdict::Passed | Verdict::Warned => true,
+        Verdict::NotMeasured => is_synthetic,
+        Verdict::TooFew | Verdict::Failed => false,
+    }
+}
+
+/// Why `name` was not installed, and the way out.
+pub(super) fn refusal(report: &GateReport, name: &str) -> String {
+    if report.verdict == Verdict::Failed {
+        let failed: Vec<&str> = (report.that_are(Verdict::Failed))
+            .map(|check| check.name.as_str())
+            .collect();
+        return format!(
+            "{name} was not installed: it failed the quality gate ({}); `companion model quantize --force` installs it all the same",
+            failed.join(", ")
+        );
+    }
+    let mut reasons: Vec<&str> = (report.that_are(Verdict::NotMeasured))
+        .map(|check| check.says.as_str())
+        .collect();
+    reasons.dedup();
+    format!(
+        "{name} was not installed: what it answers was not compared ({}); quantize it where that can be, or with \
+        `companion model quantize --force`, which installs it uncompared",
+        reasons.join("; ")
+    )
+}
+
 /// The report beside the installed model `name`, if there is one that this version reads.
 pub(super) fn read(store: &ModelStore, name: &str) -> Option<GateReport> {
     let text = std::fs::read(store.path(name).join(GATE)).ok()?;
@@ -122,7 +154,8 @@ pub(super) fn word(verdict: Verdict) -> (&'static str, Style) {
         Verdict::Passed => ("passed", Style::Good),
         Verdict::Warned => ("passed, with warnings", Style::Accent),
         Verdict::Failed => ("failed", Style::Bad),
-        Verdict::NotMeasured => ("not measured", Style::Dim),
+        Verdict::TooFew => ("n too small", Style::Accent),
+        Verdict::NotMeasured => ("not measured", Style::Accent),
     }
 }
 
@@ -157,7 +190,7 @@ pub(super) fn checks(context: &Context, checks: &[Check]) -> anyhow::Result<()> 
             Verdict::Passed => ("ok  ", Style::Good),
             Verdict::Warned => ("warn", Style::Accent),
             Verdict::Failed => ("FAIL", Style::Bad),
-            Verdict::NotMeasured => ("-   ", Style::Dim),
+            Verdict::NotMeasured | Verdict::TooFew => ("-   ", Style::Dim),
         };
         let values = match (check.before, check.after) {
             (Some(before), Some(after)) => format!(
@@ -172,12 +205,16 @@ pub(super) fn checks(context: &Context, checks: &[Check]) -> anyhow::Result<()> 
             0 | 1 => String::new(),
             n => format!("n = {n}; "),
         };
+        let between = check.interval.map_or_else(String::new, |[low, high]| {
+            let [low, high] = [low, high].map(|end| number(end, &check.unit));
+            format!("95 % between {low} and {high}; ")
+        });
         context.out.line(
             Line::new()
                 .plain("  ")
                 .styled(style, sign)
                 .plain(format!("  {:<16} {values}", check.name))
-                .dim(format!("  {n}{}", check.says)),
+                .dim(format!("  {n}{between}{}", check.says)),
         )?;
     }
     Ok(())
@@ -190,5 +227,34 @@ fn number(value: f64, unit: &str) -> String {
         "points" | "percent" => format!("{value:.1} %"),
         "replies" => format!("{value:.0}"),
         _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(checks: Vec<Check>) -> GateReport {
+        GateReport::new(("floats", "small"), checks, ("scalar", 1), Instant::now())
+    }
+
+    #[test]
+    fn what_was_not_compared_is_not_installed_unless_it_has_no_answers() {
+        let small = Check::weights(400, 100);
+        let reason = "the float model needs a machine with 30.0 GB of free memory";
+        let open = report(vec![
+            small.clone(),
+            Check::not_measured("quality and speed", reason),
+        ]);
+        assert_eq!(word(open.verdict).0, "not measured");
+        assert!(!admits(&open, false) && admits(&open, true));
+        let said = refusal(&open, "large-int4");
+        assert!(said.contains("not compared (the float model needs a machine with 30.0 GB"));
+        assert!(said.contains("--force"), "{said}");
+        let sound = report(vec![small.clone(), Check::divergence(100, 0.01, 0.1)]);
+        assert!(admits(&sound, false));
+        let failed = report(vec![small, Check::divergence(100, 3.0, 9.0)]);
+        assert!(!admits(&failed, false) && !admits(&failed, true));
+        assert!(refusal(&failed, "x").contains("failed the quality gate (divergence)"));
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use engine::quant::is_of_this_version;
 use engine::store::{ModelInfo, ModelStore, catalogue};
 
-use super::{quantize, table};
+use super::{gate, quantize, table};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::fetch::{self, FetchError, Job, Limits, Source, Wanted};
@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
             let made = quantize::make(context, store, (known.name, &fast_name), false)?;
             if !made.installed {
                 // The float form works, and is what Companion goes on with.
-                context.out.warn(quantize::refusal(&made.gate, &fast_name));
+                context.out.warn(gate::refusal(&made.gate, &fast_name));
             }
             made_any = true;
         }

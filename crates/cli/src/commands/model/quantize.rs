@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use engine::quant::decoder::{self, DecoderQuant, DecoderReport, quantize_decoder};
-use engine::quant::gate::{GATE, GateReport, Verdict};
+use engine::quant::gate::{GATE, GateReport};
 use engine::quant::{QUANTIZATION, QuantReport, quantize_encoder};
 use engine::store::{ModelInfo, ModelStore, Trial};
 use serde::Serialize;
@@ -21,7 +21,8 @@ use crate::messages;
     after_help = "A language model is calibrated with texts: each matrix is rounded so that what it makes of them changes least. \
     Without --calibrate these are 500 journal entries that come with Companion.\n\n\
     The new model is then compared with the old one, on other texts: what it gets right, how it writes, how fast it is and \
-    what it takes. One that fails is not installed (exit code 1). `companion model show NAME` prints the comparison."
+    what it takes. One that fails is not installed (exit code 1), nor one that this machine has not the memory to compare. \
+    `companion model show NAME` prints the comparison."
 )]
 pub(super) struct Args {
     /// The model to make smaller
@@ -41,7 +42,7 @@ pub(super) struct Args {
     /// Texts to calibrate with: JSON lines with a "text", or paragraphs
     #[arg(long, value_name = "FILE")]
     calibrate: Option<PathBuf>,
-    /// Install it even if it fails the quality gate; it is marked as such
+    /// Install it even if it fails the quality gate or cannot be compared; it is marked as such
     #[arg(long)]
     force: bool,
 }
@@ -116,17 +117,8 @@ fn tell<T: Serialize>(
     if made.installed {
         return Ok(Exit::Success);
     }
-    context.out.warn(refusal(&made.gate, &model.name));
+    context.out.warn(gate::refusal(&made.gate, &model.name));
     Ok(Exit::Failed)
-}
-
-/// Why a model was not installed, and the way out.
-pub(super) fn refusal(gate: &GateReport, name: &str) -> String {
-    let failed: Vec<&str> = gate.failed().map(|check| check.name.as_str()).collect();
-    format!(
-        "{name} was not installed: it failed the quality gate ({}); `companion model quantize --force` installs it all the same",
-        failed.join(", ")
-    )
 }
 
 /// Lets the gate judge the model of `trial`, and installs it if it passes or must be, with the report on its tensors.
@@ -141,11 +133,11 @@ fn admit(
     let made = serde_json::to_vec_pretty(made).context("cannot write the report on tensors")?;
     trial.write_beside(&model.name, QUANTIZATION, &made)?;
     let mut gate = gate::judge(context, (store, &from), (trial.store(), model))?;
-    let failed = gate.verdict == Verdict::Failed;
-    if failed && !force {
+    let admitted = gate::admits(&gate, from.is_synthetic());
+    if !admitted && !force {
         return Ok((gate, false));
     }
-    gate.forced = failed;
+    gate.forced = !admitted;
     let report = serde_json::to_vec_pretty(&gate).context("cannot write the gate's report")?;
     trial.write_beside(&model.name, GATE, &report)?;
     trial.install(&model.name)?;

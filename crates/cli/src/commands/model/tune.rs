@@ -12,6 +12,9 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::Line;
 
+/// Entries below which one that is read otherwise is more than the gate allows of a hundred, so that nothing can be said.
+const ENOUGH: usize = 100;
+
 /// Where the journal keeps the numbers of the last run.
 const KEPT: &str = "tune.mine";
 
@@ -20,7 +23,7 @@ const KEPT: &str = "tune.mine";
 #[command(
     after_help = "Your latest entries are read by both forms of the encoder. What is compared is whether they agree: \
     the same sentiment, the same themes, the same vectors. Nothing is kept but these numbers, inside the journal.\n\
-    Exit code 1: they differ by more than the quality gate allows."
+    Exit code 1: they differ by more than the quality gate allows. Below 100 entries n is too small to say."
 )]
 pub(super) struct Args {
     /// The small encoder [default: the one in use]
@@ -65,7 +68,7 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         bar.set(done);
     });
     bar.finish();
-    let checks = checks?;
+    let checks = judged(checks?, entries.len());
     let tuned = Tuned {
         from: float.id(),
         model: small.id(),
@@ -89,6 +92,12 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
                 .dim(format!("  {} against {}", tuned.model, tuned.from)),
         )?;
         gate::checks(context, &tuned.checks)?;
+        if tuned.verdict == Verdict::TooFew {
+            context.out.note(format!(
+                "{} of the {ENOUGH} entries that it takes to say; the figures are shown and not judged",
+                tuned.entries
+            ));
+        }
         if tuned.verdict == Verdict::Failed {
             context.out.note(format!(
                 "`companion config set encoder {}` uses the float form for your journal, slower and exact",
@@ -100,6 +109,17 @@ pub(super) fn run(context: &Context, store: &ModelStore, args: &Args) -> anyhow:
         Verdict::Failed => Exit::Failed,
         _ => Exit::Success,
     })
+}
+
+/// `checks` as they stand, or not judged where they were made on too few entries.
+fn judged(mut checks: Vec<Check>, entries: usize) -> Vec<Check> {
+    if entries < ENOUGH {
+        let measured = checks.iter_mut();
+        measured
+            .filter(|check| check.verdict != Verdict::NotMeasured)
+            .for_each(|check| check.verdict = Verdict::TooFew);
+    }
+    checks
 }
 
 /// The installed float model that `small` was made from.
@@ -123,4 +143,27 @@ fn float_of(store: &ModelStore, small: &ModelInfo) -> anyhow::Result<ModelInfo> 
         ))
         .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_entries_neither_pass_nor_fail() {
+        let checks = |entries: usize, percent| {
+            let made = vec![
+                Check::agreement("sentiment", entries, percent),
+                Check::not_measured("themes", "no entry has a theme"),
+            ];
+            let judged = judged(made, entries);
+            assert_eq!(judged[1].verdict, Verdict::NotMeasured);
+            worst(&judged)
+        };
+        // One of 14 is 7 %, and not yet a reason to give the small form up.
+        assert_eq!(checks(14, 92.9), Verdict::TooFew);
+        assert_eq!(checks(99, 100.0), Verdict::TooFew);
+        assert_eq!(checks(100, 93.0), Verdict::Failed);
+        assert_eq!(checks(100, 100.0), Verdict::Passed);
+    }
 }

@@ -1,6 +1,6 @@
 //! What a language model and its small form make of the same texts.
 
-use super::{Check, Pairs};
+use super::{Check, Pairs, interval};
 use crate::decoder::{Decoder, Work};
 use crate::{Error, Result};
 
@@ -83,14 +83,21 @@ pub fn compare(
     Ok(checks)
 }
 
-/// Sums over all tokens of the texts.
+/// Sums over the tokens of one text.
 #[derive(Default)]
-struct Read {
+struct Text {
     tokens: usize,
     /// Negative log-likelihoods, in nats.
     nll: [f64; 2],
     /// Tokens that were foreseen.
     right: [usize; 2],
+    divergence: f64,
+}
+
+/// What both make of all texts.
+#[derive(Default)]
+struct Read {
+    texts: Vec<Text>,
     /// Of each token.
     divergences: Vec<f64>,
 }
@@ -101,35 +108,49 @@ impl Read {
         let vocabulary = before.config().vocab_size;
         let rows = logits.each_ref().map(|all| all.chunks_exact(vocabulary));
         let [before_rows, after_rows] = rows;
+        let mut text = Text::default();
         for ((one, other), next) in before_rows.zip(after_rows).zip(&tokens[1..]) {
             let next = *next as usize;
             let [p, q] = [one, other].map(log_softmax);
-            self.nll[0] -= p[next];
-            self.nll[1] -= q[next];
-            self.right[0] += usize::from(before.argmax(one) as usize == next);
-            self.right[1] += usize::from(after.argmax(other) as usize == next);
+            text.nll[0] -= p[next];
+            text.nll[1] -= q[next];
+            text.right[0] += usize::from(before.argmax(one) as usize == next);
+            text.right[1] += usize::from(after.argmax(other) as usize == next);
             let terms = p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q));
-            self.divergences.push(terms.sum());
-            self.tokens += 1;
+            let divergence: f64 = terms.sum();
+            text.divergence += divergence;
+            self.divergences.push(divergence);
+            text.tokens += 1;
         }
+        self.texts.push(text);
         Ok(())
     }
 
-    fn checks(mut self) -> [Check; 3] {
-        let n = self.tokens;
-        let percent = self.right.map(|right| 100.0 * right as f64 / n as f64);
-        let [before, after] = self.nll.map(|nll| (nll / n as f64).exp());
-        self.divergences.sort_by(f64::total_cmp);
-        let mean = self.divergences.iter().sum::<f64>() / n as f64;
-        let p99 = self
-            .divergences
-            .get(n * 99 / 100)
-            .copied()
-            .unwrap_or(f64::NAN);
+    fn checks(self) -> [Check; 3] {
+        let Read {
+            texts,
+            mut divergences,
+        } = self;
+        let n = divergences.len();
+        divergences.sort_by(f64::total_cmp);
+        let p99 = divergences.get(n * 99 / 100).copied().unwrap_or(f64::NAN);
+        let mean = |of: fn(&Text) -> f64| texts.iter().map(of).sum::<f64>() / n as f64;
+        let between = |of: fn(&Text) -> f64| {
+            let sums: Vec<_> = texts.iter().map(|text| (of(text), text.tokens)).collect();
+            interval::over_texts(&sums)
+        };
+        let right: [fn(&Text) -> f64; 2] = [
+            |text| 100.0 * text.right[0] as f64,
+            |text| 100.0 * text.right[1] as f64,
+        ];
+        let nll: [fn(&Text) -> f64; 2] = [|text| text.nll[0], |text| text.nll[1]];
+        let divergence = |text: &Text| text.divergence;
         [
-            Check::accuracy("next token", n, percent[0], percent[1]),
-            Check::perplexity(n, before, after),
-            Check::divergence(n, mean, p99),
+            Check::accuracy("next token", n, mean(right[0]), mean(right[1]))
+                .between(between(right[1])),
+            Check::perplexity(n, mean(nll[0]).exp(), mean(nll[1]).exp())
+                .between(between(nll[1]).map(|ends| ends.map(f64::exp))),
+            Check::divergence(n, mean(divergence), p99).between(between(divergence)),
         ]
     }
 }

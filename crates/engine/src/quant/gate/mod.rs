@@ -1,14 +1,18 @@
 //! The quality gate: is a small form of a model good enough to take the place of the float one?
 //!
 //! The rules are here, and know numbers only. What is measured comes from [`decoder`] for language models, and from
-//! whoever knows what an encoder is for. Both forms are measured in the same run, in turn, so that a noisy machine is
-//! noisy to both.
+//! whoever knows what an encoder is for. The benchmark's suite of widths holds the same rules.
 
 pub mod decoder;
+mod interval;
+mod pairs;
 
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+
+pub use pairs::Pairs;
+use pairs::Quartiles;
 
 /// File name of the report beside the model.
 pub const GATE: &str = "gate.json";
@@ -19,6 +23,8 @@ pub const GATE: &str = "gate.json";
 pub enum Verdict {
     /// There was nothing to measure with.
     NotMeasured,
+    /// It was measured on too few texts to say.
+    TooFew,
     /// Within the threshold.
     Passed,
     /// Within the threshold, and worth knowing.
@@ -42,6 +48,8 @@ pub struct Check {
     pub unit: String,
     /// How many samples.
     pub n: usize,
+    /// What holds `after` with 95 % confidence, where it is a rate or a mean over texts.
+    pub interval: Option<[f64; 2]>,
     /// The rule, the spread, or why it was not measured.
     pub says: String,
 }
@@ -53,9 +61,9 @@ pub struct GateReport {
     pub from: String,
     /// The small one.
     pub model: String,
-    /// The worst of the checks.
+    /// [What the checks come to](overall).
     pub verdict: Verdict,
-    /// Whether it was installed although it failed.
+    /// Whether it was installed although it did not pass.
     pub forced: bool,
     /// Each comparison.
     pub checks: Vec<Check>,
@@ -78,7 +86,7 @@ impl GateReport {
         GateReport {
             from: from.to_owned(),
             model: model.to_owned(),
-            verdict: worst(&checks),
+            verdict: overall(&checks),
             forced: false,
             checks,
             kernel: kernel.to_owned(),
@@ -87,9 +95,19 @@ impl GateReport {
         }
     }
 
-    /// The checks that failed.
-    pub fn failed(&self) -> impl Iterator<Item = &Check> {
-        (self.checks.iter()).filter(|check| check.verdict == Verdict::Failed)
+    /// The checks that came to `verdict`.
+    pub fn that_are(&self, verdict: Verdict) -> impl Iterator<Item = &Check> {
+        (self.checks.iter()).filter(move |check| check.verdict == verdict)
+    }
+}
+
+/// What `checks` of a small form come to: the worst of them, and never that it passed where nothing says how well it
+/// answers: a small and fast model can be a wrong one.
+pub fn overall(checks: &[Check]) -> Verdict {
+    match worst(checks) {
+        Verdict::Failed => Verdict::Failed,
+        _ if !checks.iter().any(Check::compares_answers) => Verdict::NotMeasured,
+        found => found,
     }
 }
 
@@ -100,14 +118,14 @@ pub fn worst(checks: &[Check]) -> Verdict {
 }
 
 /// Points of accuracy that may be lost.
-pub const ACCURACY_POINTS: f64 = 5.0;
+const ACCURACY_POINTS: f64 = 5.0;
 /// Points of accuracy whose loss is worth a warning.
 const ACCURACY_WARNING: f64 = 1.0;
 
 /// The share of the time that must be saved.
-pub const FASTER: f64 = 0.20;
+const FASTER: f64 = 0.20;
 /// The share of the memory that must be saved.
-pub const SMALLER: f64 = 0.60;
+const SMALLER: f64 = 0.60;
 
 /// A model whose float form takes less than this is mostly program, and its memory is not judged.
 const SMALL_BYTES: f64 = 200e6;
@@ -144,8 +162,20 @@ impl Check {
             after: None,
             unit: String::new(),
             n: 0,
+            interval: None,
             says: reason.into(),
         }
+    }
+
+    /// Whether it was measured and is about what a model says, rather than what it takes.
+    fn compares_answers(&self) -> bool {
+        self.verdict >= Verdict::Passed && !matches!(self.unit.as_str(), "bytes" | "ms")
+    }
+
+    /// With what holds `after` in place of what its kind says.
+    fn between(mut self, interval: Option<[f64; 2]>) -> Check {
+        self.interval = interval;
+        self
     }
 
     fn of(name: &str, unit: &str, n: usize, [before, after]: [f64; 2]) -> Check {
@@ -156,6 +186,7 @@ impl Check {
             after: Some(after),
             unit: unit.to_owned(),
             n,
+            interval: None,
             says: String::new(),
         }
     }
@@ -172,22 +203,26 @@ impl Check {
     /// Accuracies in percent: points lost.
     pub fn accuracy(name: &str, n: usize, before: f64, after: f64) -> Check {
         let lost = before - after;
-        Check::of(name, "points", n, [before, after]).judged(
-            graded(lost > ACCURACY_POINTS, lost > ACCURACY_WARNING),
-            match lost > 0.0 {
-                true => format!("{lost:.1} points lost; at most {ACCURACY_POINTS:.0}"),
-                false => format!("nothing lost; at most {ACCURACY_POINTS:.0} points"),
-            },
-        )
+        Check::of(name, "points", n, [before, after])
+            .judged(
+                graded(lost > ACCURACY_POINTS, lost > ACCURACY_WARNING),
+                match lost > 0.0 {
+                    true => format!("{lost:.1} points lost; at most {ACCURACY_POINTS:.0}"),
+                    false => format!("nothing lost; at most {ACCURACY_POINTS:.0} points"),
+                },
+            )
+            .between(interval::wilson(after, n))
     }
 
     /// How often the two say the same, in percent.
     pub fn agreement(name: &str, n: usize, percent: f64) -> Check {
         let apart = 100.0 - percent;
-        Check::of(name, "percent", n, [100.0, percent]).judged(
-            graded(apart > ACCURACY_POINTS, apart > ACCURACY_WARNING),
-            format!("{apart:.1} % differ; at most {ACCURACY_POINTS:.0} %"),
-        )
+        Check::of(name, "percent", n, [100.0, percent])
+            .judged(
+                graded(apart > ACCURACY_POINTS, apart > ACCURACY_WARNING),
+                format!("{apart:.1} % differ; at most {ACCURACY_POINTS:.0} %"),
+            )
+            .between(interval::wilson(percent, n))
     }
 
     /// The mean cosine between the two models' vectors of the same texts.
@@ -230,28 +265,25 @@ impl Check {
     /// Times in milliseconds, taken in turn.
     pub fn latency(name: &str, times: &Pairs) -> Check {
         let [before, after] = [&times.before, &times.after].map(|times| Quartiles::of(times));
-        let saved = 1.0 - after.middle / before.middle;
-        let judged = before.middle >= SHORT_MS;
+        let mut check = Check::faster(name, times.before.len(), before.middle, after.middle);
+        check.says = format!(
+            "{}; medians, quartiles {:.2} to {:.2} and {:.2} to {:.2}",
+            check.says, before.low, before.high, after.low, after.high
+        );
+        check
+    }
+
+    /// Median times in milliseconds of `n` runs each.
+    pub fn faster(name: &str, n: usize, before: f64, after: f64) -> Check {
+        let saved = 1.0 - after / before;
+        let judged = before >= SHORT_MS;
         let rule = match judged {
             true => format!("at least {:.0} %", 100.0 * FASTER),
             false => "not judged: at this size it is mostly overhead".to_owned(),
         };
-        Check::of(
-            name,
-            "ms",
-            times.before.len(),
-            [before.middle, after.middle],
-        )
-        .judged(
+        Check::of(name, "ms", n, [before, after]).judged(
             graded(judged && saved < FASTER, saved < FASTER),
-            format!(
-                "{:.0} % less; {rule}; medians, quartiles {:.2} to {:.2} and {:.2} to {:.2}",
-                100.0 * saved,
-                before.low,
-                before.high,
-                after.low,
-                after.high
-            ),
+            format!("{:.0} % less; {rule}", 100.0 * saved),
         )
     }
 
@@ -277,10 +309,12 @@ impl Check {
     /// The percentage of prompts after which both say the same first.
     pub fn first_token(n: usize, percent: f64) -> Check {
         let [doubtful, bad] = FIRST_TOKEN;
-        Check::of("first token", "percent", n, [100.0, percent]).judged(
-            graded(percent < bad, percent < doubtful),
-            format!("the same; at least {bad:.0} %"),
-        )
+        Check::of("first token", "percent", n, [100.0, percent])
+            .judged(
+                graded(percent < bad, percent < doubtful),
+                format!("the same; at least {bad:.0} %"),
+            )
+            .between(interval::wilson(percent, n))
     }
 
     /// How many of `n` replies were incoherent.
@@ -289,67 +323,6 @@ impl Check {
             graded(after > 0, false),
             "none may loop, or be what the float model finds absurd",
         )
-    }
-}
-
-/// Samples of two things that were measured in turn.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pairs {
-    /// Of the float model.
-    pub before: Vec<f64>,
-    /// Of the small one.
-    pub after: Vec<f64>,
-}
-
-impl Pairs {
-    /// Times both `rounds` times in turn, after a round that does not count; who goes first changes. In milliseconds.
-    pub fn time<E>(
-        rounds: usize,
-        before: &mut dyn FnMut() -> Result<(), E>,
-        after: &mut dyn FnMut() -> Result<(), E>,
-    ) -> Result<Pairs, E> {
-        let mut pairs = Pairs::default();
-        let clock = |work: &mut dyn FnMut() -> Result<(), E>| {
-            let begun = Instant::now();
-            work().map(|()| begun.elapsed().as_secs_f64() * 1e3)
-        };
-        clock(before)?;
-        clock(after)?;
-        for round in 0..rounds {
-            if round % 2 == 0 {
-                pairs.before.push(clock(before)?);
-                pairs.after.push(clock(after)?);
-            } else {
-                pairs.after.push(clock(after)?);
-                pairs.before.push(clock(before)?);
-            }
-        }
-        Ok(pairs)
-    }
-}
-
-struct Quartiles {
-    low: f64,
-    middle: f64,
-    high: f64,
-}
-
-impl Quartiles {
-    fn of(samples: &[f64]) -> Quartiles {
-        let mut sorted = samples.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let index = share * sorted.len().saturating_sub(1) as f64;
-            sorted
-                .get(index.round() as usize)
-                .copied()
-                .unwrap_or(f64::NAN)
-        };
-        Quartiles {
-            low: at(0.25),
-            middle: at(0.5),
-            high: at(0.75),
-        }
     }
 }
 
@@ -389,6 +362,7 @@ mod tests {
             (Check::latency("l", &pairs(10.0, 7.9)), Passed),
             (Check::latency("l", &pairs(10.0, 8.1)), Failed),
             (Check::latency("l", &pairs(0.1, 0.2)), Warned),
+            (Check::faster("l", 5, 10.0, 7.9), Passed),
             (Check::perplexity(100, 10.0, 10.4), Passed),
             (Check::perplexity(100, 10.0, 11.0), Warned),
             (Check::perplexity(100, 10.0, 13.0), Failed),
@@ -428,14 +402,17 @@ mod tests {
     }
 
     #[test]
-    fn both_are_timed_equally_often_and_take_turns_at_going_first() {
-        let order = std::cell::RefCell::new(String::new());
-        let say = |what: char| {
-            order.borrow_mut().push(what);
-            Ok::<(), ()>(())
-        };
-        let pairs = Pairs::time(3, &mut || say('f'), &mut || say('q')).expect("no error");
-        assert_eq!((pairs.before.len(), pairs.after.len()), (3, 3));
-        assert_eq!(order.into_inner(), "fqfqqffq");
+    fn a_small_and_fast_form_whose_answers_nobody_compared_has_not_passed() {
+        let small = Check::weights(400, 100);
+        let fast = Check::faster("write a token", 20, 10.0, 5.0);
+        let open = Check::not_measured("quality and speed", "the memory does not hold the floats");
+        let takes = [small.clone(), fast.clone(), open];
+        assert_eq!(overall(&takes), Verdict::NotMeasured);
+        assert_eq!(overall(&[]), Verdict::NotMeasured);
+        let answers = Check::divergence(100, 0.01, 0.1);
+        assert_eq!(overall(&[small.clone(), fast, answers]), Verdict::Passed);
+        // What fails without being compared fails.
+        let slow = Check::faster("write a token", 20, 10.0, 9.0);
+        assert_eq!(overall(&[small, slow]), Verdict::Failed);
     }
 }
