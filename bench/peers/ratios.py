@@ -63,7 +63,7 @@ def promises(work, figures):
         rows = MORE_ROWS
     else:
         rows = ONE_ROW if work["prompt_tokens"] == TARGET_TOKENS else OTHER_LENGTH
-    return rows if work["shape"] == TARGET_SHAPE else [promise._replace(must=None, aim=None) for promise in rows]
+    return rows if work.get("shape") == TARGET_SHAPE else [promise._replace(must=None, aim=None) for promise in rows]
 
 
 def find(contestants, ours, name, figure):
@@ -115,7 +115,7 @@ def bandwidth(work, contestants):
         return
     parts = sorted(run["weights_read_gb_s"] / run["read_gb_s"] for run in runs)
     middle = (parts[(len(parts) - 1) // 2] + parts[len(parts) // 2]) / 2
-    targets = (0.88, 0.95) if work["shape"] == TARGET_SHAPE else (None, None)
+    targets = (0.88, 0.95) if work.get("shape") == TARGET_SHAPE else (None, None)
     spread = f"{parts[0]:.2f} to {parts[-1]:.2f}"
     yield [work["title"], "weights read while writing", ours["name"], "read bandwidth", f"{middle:.2f}", spread, str(len(parts)), *verdict(middle, *targets)]
 

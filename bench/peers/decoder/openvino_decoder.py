@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import work  # noqa: E402
 from shapes import SHAPES  # noqa: E402
+from work import record  # noqa: E402
 
 import numpy as np  # noqa: E402
 import openvino  # noqa: E402
@@ -82,7 +83,7 @@ def main():
     if args.make:
         return
     weights = pathlib.Path(args.folder) / args.bits / MODEL
-    about = {"peer": f"OpenVINO GenAI {args.bits.upper()}", "version": genai.get_version(), "threads": args.threads,
+    about = {"peer": f"OpenVINO GenAI {args.bits.upper()}", "version": record.versions(["openvino-genai"])["openvino-genai"], "threads": args.threads,
              "model": f"{args.shape} random weights", "weights_bytes": weights.with_suffix(".bin").stat().st_size}  # fmt: skip
     pipeline = load(args)
     work.answer(args, about, lambda tokens, count: one_run(pipeline, args, tokens, count), warm=True)

@@ -285,8 +285,12 @@ impl PeerFile {
                 self.work, self.file, self.when, self.commit
             ),
         ];
+        let names = self.contestants.iter().map(|c| c.name.chars().count());
+        let width = names.max().unwrap_or(0) + 2;
         for contestant in &self.contestants {
             for figure in &contestant.figures {
+                // The look-ups take hundredths of a millisecond.
+                let digits = if figure.spread.median < 1.0 { 4 } else { 2 };
                 let Spread {
                     median,
                     min,
@@ -298,7 +302,7 @@ impl PeerFile {
                 });
                 let note = (figure.note.as_ref()).map_or_else(String::new, |n| format!("  {n}"));
                 lines.push(format!(
-                    "  {:<36}{:<26}{median:>10.2}  ({min:.2} to {max:.2}, n {n}){ratio}{note}",
+                    "  {:<width$}{:<26}{median:>10.digits$}  ({min:.digits$} to {max:.digits$}, n {n}){ratio}{note}",
                     contestant.name, figure.name
                 ));
             }
