@@ -196,6 +196,7 @@ fn the_mood_is_that_of_the_last_two_days_where_they_are_known() {
     let mood = |now| prompt::mood(&journal, &at(now)).unwrap();
     assert_eq!(mood("2026-11-20 22:00"), Some(Mood::Low));
     assert_eq!(mood("2026-11-21 22:00"), Some(Mood::Mixed));
-    assert_eq!(mood("2026-11-24 20:00"), Some(Mood::Low));
+    assert_eq!(mood("2026-11-24 20:00"), Some(Mood::Mixed));
+    assert_eq!(mood("2026-11-25 20:00"), Some(Mood::Low));
     assert_eq!(mood("2026-12-24 20:00"), None, "nothing was written lately");
 }

@@ -8,16 +8,21 @@ use std::sync::mpsc;
 use engine::batch::{Batcher, Class, End, Greedy, Limits, ScoreLabels, Text};
 use engine::decoder::{Decoder, DecoderOptions, Work};
 
-fn labels() -> Vec<Vec<u32>> {
-    vec![
-        vec![7],
-        vec![7, 300],
-        vec![7, 300, 12],
-        vec![7, 41, 5, 1200],
-        vec![90],
-        vec![2, 2, 2],
-        vec![1999, 0],
-    ]
+/// Labels of up to so many tokens: of two they are read side by side, of more one after the other.
+fn labels(most: usize) -> Vec<Vec<u32>> {
+    let labels: [&[u32]; 7] = [
+        &[7],
+        &[7, 300],
+        &[7, 300, 12],
+        &[7, 41, 5, 1200],
+        &[90],
+        &[2, 2, 2],
+        &[1999, 0],
+    ];
+    labels
+        .iter()
+        .map(|label| label[..label.len().min(most)].to_vec())
+        .collect()
 }
 
 fn prompt(seed: u32, length: u32) -> Vec<u32> {
@@ -33,7 +38,7 @@ fn log_probability(logits: &[f32], token: u32) -> f64 {
 }
 
 /// Every label read token by token, from an empty cache.
-fn one_after_the_other(decoder: &Decoder, prompt: &[u32]) -> Vec<f64> {
+fn one_after_the_other(decoder: &Decoder, prompt: &[u32], most: usize) -> Vec<f64> {
     let of = |label: &Vec<u32>| {
         decoder.clear_kv();
         let mut sequence = decoder.start(prompt).unwrap();
@@ -51,7 +56,7 @@ fn one_after_the_other(decoder: &Decoder, prompt: &[u32]) -> Vec<f64> {
         }
         sum
     };
-    labels().iter().map(of).collect()
+    labels(most).iter().map(of).collect()
 }
 
 fn open() -> Option<Decoder> {
@@ -67,9 +72,9 @@ fn open() -> Option<Decoder> {
     Some(Decoder::open(&folder, &options).unwrap())
 }
 
-fn ask(prompt: &[u32]) -> (Text, mpsc::Receiver<Vec<f64>>) {
+fn ask(prompt: &[u32], most: usize) -> (Text, mpsc::Receiver<Vec<f64>>) {
     let (to, heard) = mpsc::channel();
-    let driver = ScoreLabels::new(labels(), to);
+    let driver = ScoreLabels::new(labels(most), to);
     let text = Text {
         class: Class::Bulk,
         prompt: prompt.to_vec(),
@@ -84,12 +89,12 @@ fn ask(prompt: &[u32]) -> (Text, mpsc::Receiver<Vec<f64>>) {
 fn labels_are_as_likely_side_by_side_as_one_after_the_other() {
     let Some(decoder) = open() else { return };
     let batcher = Batcher::start(decoder.clone(), Limits::default()).unwrap();
-    for length in [1, 31, 32, 33, 200] {
+    for (length, most) in [(1, 2), (31, 4), (32, 2), (33, 2), (33, 4), (200, 2)] {
         let prompt = prompt(1, length);
-        let want = one_after_the_other(&decoder, &prompt);
-        let (text, heard) = ask(&prompt);
+        let want = one_after_the_other(&decoder, &prompt, most);
+        let (text, heard) = ask(&prompt, most);
         assert_eq!(batcher.submit(text).unwrap().wait(), End::Done);
-        assert_eq!(heard.recv().unwrap(), want, "{length} tokens");
+        assert_eq!(heard.recv().unwrap(), want, "{length} tokens, {most}");
     }
     let stats = decoder.kv_stats();
     assert_eq!(stats.used_bytes, stats.idle_bytes, "a fork's page is held");
@@ -110,8 +115,9 @@ fn so_they_are_where_others_take_the_slots() {
     let mut company = Vec::new();
     let mut asked = Vec::new();
     for (at, prompt) in prompts.iter().enumerate() {
-        let (text, heard) = ask(prompt);
-        asked.push((prompt, heard, batcher.submit(text).unwrap()));
+        let most = 2 + 2 * (at % 2);
+        let (text, heard) = ask(prompt, most);
+        asked.push((prompt, most, heard, batcher.submit(text).unwrap()));
         std::thread::sleep(std::time::Duration::from_millis(5 * at as u64));
         company.push(batcher.submit(Text {
             class: Class::Interactive,
@@ -122,11 +128,11 @@ fn so_they_are_where_others_take_the_slots() {
         }));
     }
     let mut found = Vec::new();
-    for (prompt, heard, ticket) in asked {
+    for (prompt, most, heard, ticket) in asked {
         assert_eq!(ticket.wait(), End::Done);
-        found.push((prompt, heard.recv().unwrap()));
+        found.push((prompt, most, heard.recv().unwrap()));
     }
-    for (prompt, found) in found {
-        assert_eq!(found, one_after_the_other(&decoder, prompt));
+    for (prompt, most, found) in found {
+        assert_eq!(found, one_after_the_other(&decoder, prompt, most));
     }
 }

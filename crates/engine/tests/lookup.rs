@@ -239,7 +239,12 @@ fn replies_are_the_same_with_drafts_whatever_ends_and_guides_them() {
                         ..Sampling::default()
                     },
                     max_tokens: max_tokens + if guided { schema.shortest() + 1 } else { 0 },
-                    stop: stop.map(str::to_owned).into_iter().collect(),
+                    // Beside a schema there are none.
+                    stop: stop
+                        .filter(|_| !guided)
+                        .map(str::to_owned)
+                        .into_iter()
+                        .collect(),
                     end_tokens: decoder.end_tokens().to_vec(),
                     schema: guided.then(|| schema.clone()),
                     ..GenerateOptions::default()

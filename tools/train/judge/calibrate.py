@@ -6,7 +6,7 @@
     python tools/train/judge/calibrate.py SAID.jsonl --unseen UNSEEN.jsonl
 
 Two thresholds: one where no gate doubts, one (not lower) where some do. Of all that keep the rate of false hits over the held-out
-look-alikes, those of the gates included, at or below three quarters of one per cent by its one-sided 95 % bound (Clopper and Pearson), the pair is taken
+look-alikes, those of the gates included, at or below `--rate`, half of one per cent, by its one-sided 95 % bound (Clopper and Pearson), the pair is taken
 that serves the most paraphrases. Of the authors that were trained on only the clusters that training left out are looked at.
 An author whose clusters the judge knows is easier than one whose hand it never saw, so the same is done for an author who is in no
 training at all (`--unseen`), and of both choices the higher thresholds hold. Writes them into `judge.json`.
@@ -108,7 +108,7 @@ def main():
     for name, rows in sets.items():
         table(rows)
         near = np.array([r["similarity"] for r in rows if same(r) and r["gate"] is None])
-        print("paraphrases that the gates let through, by cosine:", {f: round(float((near >= f).mean()), 3) for f in (0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85)})
+        print("paraphrases that the gates let through, by cosine:", {f: round(float((near >= f).mean()), 3) for f in (0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85)})
         one, other = choose(rows, args.floor, args.rate)
         describe(f"{name} alone, {one:.2f} and {other:.2f}", rows, args.floor, one + args.margin, other + args.margin)
         low, high = max(low, one), max(high, other)

@@ -8,7 +8,7 @@ use super::lexicon::is_function_word;
 use super::text::Text;
 use super::{Verdict, said};
 
-/// Frequent words that are none of English, German, Dutch, French, Spanish, Portuguese, Italian, Scandinavian and Polish.
+/// Frequent words that are none of English, in the order of their letters: German, Dutch, French, Spanish, Portuguese, Italian, Scandinavian and Polish.
 #[rustfmt::skip]
 const OTHER: &[&str] = &[
     "aan", "aber", "acho", "adesso", "agora", "ahora", "aiuto", "ajuda", "alles", "altijd", "amici", "anche", "ancora", "andare", "aqui", "att", "auch",
@@ -47,7 +47,7 @@ pub(super) fn look(a: &Text, b: &Text) -> Verdict {
         let (one, other) = (differ(&other_a, &other_b), differ(&other_b, &other_a));
         return Verdict::Refuse(said("language", &one, &other));
     }
-    match is_foreign(a) || is_foreign(b) {
+    match a.foreign || b.foreign {
         true => Verdict::Refuse(
             "language: this is not English, which is all that the rules and the judge can read"
                 .to_owned(),
@@ -70,14 +70,15 @@ fn is_other_script(c: char) -> bool {
         && !matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2b0}'..='\u{36f}')
 }
 
-/// Whether a text is in another language than English, as far as its words tell.
-fn is_foreign(text: &Text) -> bool {
+/// Whether a text is in another language than English, as far as its words tell. Asked once for a text, which is then
+/// compared with many.
+pub(super) fn is_foreign(text: &Text) -> bool {
     let words = &text.words;
     if scripts(text).len() * 2 > words.len() {
         return true;
     }
     let count = |is: &dyn Fn(&str) -> bool| words.iter().filter(|w| is(&w.form)).count();
-    let other = count(&|form| OTHER.contains(&form));
+    let other = count(&|form| OTHER.binary_search(&form).is_ok());
     let english = count(&|form| is_function_word(form) && !BOTH.contains(&form));
     let any = count(&is_function_word);
     (other > 0 && other >= english) || (words.len() >= 4 && any == 0)
@@ -89,6 +90,11 @@ mod tests {
 
     fn refuses(a: &str, b: &str) -> bool {
         matches!(look(&Text::read(a), &Text::read(b)), Verdict::Refuse(_))
+    }
+
+    #[test]
+    fn words_are_in_order() {
+        assert!(OTHER.is_sorted());
     }
 
     #[test]

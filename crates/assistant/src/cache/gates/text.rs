@@ -1,5 +1,6 @@
 //! A short text as the gates see it: words in plain forms, clauses, and what is written with a capital letter.
 
+use super::language;
 use crate::words;
 
 /// Forms that are written as one word and mean several. Apostrophes are folded away before.
@@ -73,6 +74,8 @@ pub(super) struct Word {
 pub(super) struct Text {
     /// Its words in order, ways of speaking replaced.
     pub(super) words: Vec<Word>,
+    /// It is in another language than English, as far as its words tell.
+    pub(super) foreign: bool,
 }
 
 impl Text {
@@ -101,7 +104,11 @@ impl Text {
         if capitals * 2 > words.len() {
             words.iter_mut().for_each(|w: &mut Word| w.capital = false);
         }
-        let mut text = Text { words };
+        let mut text = Text {
+            words,
+            foreign: false,
+        };
+        text.foreign = language::is_foreign(&text);
         text.replace_ways_of_speaking();
         text
     }
