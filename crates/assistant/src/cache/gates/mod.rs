@@ -205,6 +205,11 @@ mod tests {
                 "what I think of my boss",
                 "roles",
             ),
+            (
+                "how is my sleep affecting my mood",
+                "how is my mood affecting my sleep",
+                "roles",
+            ),
             ("should I move out", "can I move out", "modality"),
             (
                 "why do I procrastinate",

@@ -16,6 +16,11 @@ struct Deed {
 }
 
 pub(super) fn look(a: &Text, b: &Text) -> Verdict {
+    if let Some((one, other)) = exchanged(a, b) {
+        return Verdict::Refuse(format!(
+            "\u{201c}{one}\u{201d} and \u{201c}{other}\u{201d} stand in each other's place"
+        ));
+    }
     let (in_a, in_b) = (deeds(a), deeds(b));
     for x in &in_a {
         for y in &in_b {
@@ -43,6 +48,22 @@ pub(super) fn look(a: &Text, b: &Text) -> Verdict {
         return Verdict::Doubt("who does it to whom may be the other way round".to_owned());
     }
     Verdict::Pass
+}
+
+/// The two words that have changed places, where nothing else is another: how sleep affects mood is not how mood affects
+/// sleep. What "and" or "or" joins stands in any order.
+fn exchanged<'a>(a: &'a Text, b: &Text) -> Option<(&'a str, &'a str)> {
+    if a.words.len() != b.words.len() {
+        return None;
+    }
+    let mut places = (0..a.words.len()).filter(|at| a.words[*at].stem != b.words[*at].stem);
+    let (first, second) = (places.next()?, places.next()?);
+    let swapped =
+        a.words[first].stem == b.words[second].stem && a.words[second].stem == b.words[first].stem;
+    let joined = second - first == 2 && ["and", "or"].contains(&a.form(first + 1));
+    let neighbours = second - first == 1;
+    (places.next().is_none() && swapped && !joined && !neighbours)
+        .then(|| (a.form(first), a.form(second)))
 }
 
 /// "She" may be the sister; two names, or I and another, are never one.
@@ -141,6 +162,12 @@ mod tests {
             ("I was hurt by my sister", "my sister hurt me", false),
             ("I hurt my sister", "I have hurt my sister badly", false),
             ("I called my mum", "my mum is well", false),
+            (
+                "does my work hurt my sleep",
+                "does my sleep hurt my work",
+                true,
+            ),
+            ("a short and sweet recap", "a sweet and short recap", false),
         ] {
             assert_eq!(refused(a, b), want, "{a} | {b}");
             assert_eq!(refused(b, a), want, "{b} | {a}");

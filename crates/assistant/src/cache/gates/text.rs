@@ -47,7 +47,7 @@ const WAYS_OF_SPEAKING: &[(&str, &str)] = &[
     ("can not stop", "keep"), ("can not seem to", "can not"), ("no doubt", ""), ("if you do not mind", ""), ("could you not", "could you"),
     ("do not let me", "not"), ("no fluff", ""), ("no waffle", ""), ("all of a sudden", ""), ("at all", ""), ("all right", "fine"),
     ("after all", ""), ("first of all", ""), ("above all", ""), ("not to mention", ""), ("day to day", ""), ("every now and then", "sometimes"),
-    ("now and then", "sometimes"), ("for once", ""), ("at once", ""), ("at first", ""), ("first thing", ""), ("last thing", ""), ("at last", ""),
+    ("now and then", "sometimes"), ("for once", ""), ("at once", ""), ("at first", ""), ("first thing", "early"), ("last thing", "late"), ("at last", ""),
     ("one of", ""), ("one more", "another"), ("no one", "nobody"), ("any one", "anyone"), ("each other", ""), ("one another", ""),
     ("this one", ""), ("that one", ""), ("which one", "which"), ("a lot", "much"), ("lots of", "much"), ("more or less", ""),
     ("at least", ""), ("at most", ""), ("right now", "now"), ("right away", ""), ("the other day", "recently"), ("these days", "recently"), ("of late", "recently"),

@@ -81,6 +81,12 @@ fn topic(text: &Text) -> Option<Vec<&str>> {
     if !WISHES.iter().any(|way| text.has_phrase(way)) || text.has_any(MORE_THAN_A_TOPIC) {
         return None;
     }
+    // "Write about my trip" has somebody else write.
+    let mut forms = text.words.iter().map(|w| w.form.as_str());
+    let first = forms.find(|form| !SAY_NOTHING.contains(form));
+    if first.is_some_and(|form| ["write", "journal"].contains(&form)) {
+        return None;
+    }
     let (mut left, mut at) = (Vec::new(), 0);
     // A frame that ends with "about", unless a topic follows it, asks for any: "what should I write about today".
     let mut asks_for_any = false;
@@ -203,6 +209,16 @@ mod tests {
                 false,
             ),
             ("summarise my week", "summarise my week please", false),
+            (
+                "what should I write about my trip",
+                "write about my trip",
+                false,
+            ),
+            (
+                "something to write about first thing in the morning?",
+                "something to write about last thing in the morning?",
+                false,
+            ),
         ] {
             check(a, b, want);
         }
