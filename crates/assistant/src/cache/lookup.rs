@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use metrics::Count;
 
 use super::decide::{Decision, Side};
-use super::gates::{Read, Verdict};
+use super::gates::Verdict;
 use super::key::{Prepared, Request};
 use super::lessons::Lessons;
+use super::policy::Task;
 use super::same::same_words;
 use super::shipped::shipped;
 use super::shown::{self, Shown, rests};
@@ -48,7 +49,7 @@ impl SemanticCache {
         }
         // Outside of the lock: this is most of the time that a look takes.
         let vector = embed.embed(request.intent);
-        let mut compared = self.compare(request.intent, &prepared.read, &vector, prepared);
+        let mut compared = self.compare(request, &vector, prepared);
         compared.sort_by(|x, y| y.decision.score().total_cmp(&x.decision.score()));
         let mut state = self.state();
         for found in &compared {
@@ -67,16 +68,15 @@ impl SemanticCache {
         None
     }
 
-    /// The candidates for a text, each with the decision about it: gates for all, the judge for the best that they let
-    /// through. What the judge did not get to read does not serve.
-    pub(super) fn compare(
-        &self,
-        intent: &str,
-        read: &Read,
-        vector: &[f32],
-        prepared: &Prepared,
-    ) -> Vec<Compared> {
-        let asked = Side { text: intent, read };
+    /// The candidates for a request, the most similar first, each with the decision about it: gates, then the judge for the
+    /// best that they let through. What the judge does not get to read does not serve, so that those behind are not even
+    /// looked at; but of wishes for a question each is, since a rule may say yes to one that is less similar.
+    fn compare(&self, request: &Request<'_>, vector: &[f32], prepared: &Prepared) -> Vec<Compared> {
+        let asked = Side {
+            text: request.intent,
+            read: &prepared.read,
+        };
+        let by_rule = request.task == Task::Question;
         let state = self.state();
         let may = |at: usize| {
             let key = state.entries[at].answer.key.as_slice();
@@ -93,12 +93,14 @@ impl SemanticCache {
                 continue;
             }
             compared.push(self.weigh(entry, &state.lessons, asked, similarity));
-            if compared.len() == self.options.candidates {
+            let open = compared.iter().filter(|c| c.decision.serves()).count();
+            if compared.len() == self.options.candidates || !by_rule && open == self.options.judged
+            {
                 break;
             }
         }
         drop(state);
-        self.judge(intent, &mut compared);
+        self.judge(request.intent, &mut compared);
         compared
     }
 
