@@ -16,9 +16,9 @@ import json
 import pathlib
 import random
 import subprocess
-import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import record
 
@@ -57,7 +57,10 @@ class Server:
         body = {"prompt": tokens, "n_predict": count, "temperature": 0, "cache_prompt": True, "ignore_eos": True, "id_slot": slot}
         body["return_tokens"] = True
         request = urllib.request.Request(f"{self.url}/completion", json.dumps(body).encode(), {"Content-Type": "application/json"})
-        return json.load(urllib.request.urlopen(request)).get("tokens", [])
+        tokens = json.load(urllib.request.urlopen(request)).get("tokens", [])
+        if count > 1 and len(tokens) != count:
+            raise SystemExit(f"the server wrote {len(tokens)} tokens of {count}")
+        return tokens
 
     def close(self):
         self.child.kill()
@@ -88,8 +91,9 @@ def with_server(args, shared, texts):
         for slot in range(args.slots):
             server.ask(shared, 1, slot)
         began = time.perf_counter()
-        threads = [threading.Thread(target=server.ask, args=(text, OUT, slot)) for slot, text in enumerate(texts)]
-        [thread.start() for thread in threads], [thread.join() for thread in threads]
+        # A list: what one of them raises is raised here.
+        with ThreadPoolExecutor(len(texts)) as pool:
+            list(pool.map(server.ask, texts, [OUT] * len(texts), range(len(texts))))
         together.append(time.perf_counter() - began)
         server.close()
         if args.companion and number % 2:

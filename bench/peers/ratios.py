@@ -9,6 +9,7 @@ took. Must and aim are those that the project set itself for Qwen2.5's 1.5B shap
 
 import json
 import pathlib
+import statistics
 import sys
 from typing import NamedTuple
 
@@ -77,8 +78,11 @@ def find(contestants, ours, name, figure):
 def ratio(ours, peer):
     """Of medians, with the least and the most of the rounds, and their number."""
     over = (lambda a, b: a / b) if ours["more_is_better"] else (lambda a, b: b / a)
-    rounds = [over(a, b) for a, b in zip(ours["samples"], peer["samples"])]
-    return over(ours["median"], peer["median"]), min(rounds), max(rounds), len(rounds)
+    # Of the rounds that both took part in.
+    pairs = list(zip(ours["samples"], peer["samples"]))
+    rounds = [over(a, b) for a, b in pairs]
+    middle = [statistics.median(side) for side in zip(*pairs)]
+    return over(*middle), min(rounds), max(rounds), len(rounds)
 
 
 def verdict(value, must, aim):

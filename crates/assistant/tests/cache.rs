@@ -232,7 +232,10 @@ fn an_audit_sees_the_hits_of_other_processes() {
     let (journal, _dir) = journal();
     let ask = |intent, answer: &str| {
         let compute = || Ok::<_, Infallible>(Computed::from(answer));
-        let request = summary(intent, "u");
+        let request = Request {
+            task: Task::Ask,
+            ..summary(intent, "u")
+        };
         cache_of(&journal)
             .get_or_compute(&request, Mode::Use, compute)
             .unwrap()

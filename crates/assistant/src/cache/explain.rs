@@ -166,7 +166,10 @@ impl SemanticCache {
 
     /// Forgets one answer.
     pub fn forget(&self, id: i64) -> StoreResult<()> {
-        self.state().remove(&[id])
+        let mut state = self.state();
+        state.store.forget(&[id])?;
+        state.forget(&[id]);
+        Ok(())
     }
 
     /// Compares `request` with the `most` nearest kept ones, whatever their context, and says what each gate thinks, and the

@@ -85,6 +85,10 @@ impl SemanticCache {
             Verdict::Right => (before - FORGIVEN * unit).max(0.0),
         };
         let (right, told) = (verdict == Verdict::Right, by == By::Person);
+        let former = state.store.set_verdict(hit.id, right, told)?;
+        if former.is_some() && !told {
+            return Ok(before); // somebody was faster
+        }
         let (one, other) = lessons::pair(&hit.stored, &hit.request);
         let lesson = |stored, asked, raised| Lesson {
             task: hit.task.clone(),
@@ -93,20 +97,25 @@ impl SemanticCache {
             raised,
             at: now,
         };
-        for lesson in [
-            lesson(same_words(&hit.stored), String::new(), raised),
-            lesson(one, other, if right { 0.0 } else { raised }),
-        ] {
-            state.store.set_lesson(&lesson)?;
-            state.lessons.learn(lesson);
+        // An audit compares less than a person does: what somebody called wrong it does not make right.
+        let stands = !told && right && state.lessons.is_wrong(&hit.task, &hit.stored, &hit.request);
+        if !stands {
+            for lesson in [
+                // What an older program's threshold became.
+                lesson(hit.stored.clone(), String::new(), 0.0),
+                lesson(same_words(&hit.stored), String::new(), raised),
+                lesson(one, other, if right { 0.0 } else { raised }),
+            ] {
+                state.store.set_lesson(&lesson)?;
+                state.lessons.learn(lesson);
+            }
         }
-        state.store.set_verdict(hit.id, right, told)?;
         let mut counts = vec![(count_of(right, told).to_owned(), 1)];
-        if let Some(former) = hit.verdict {
-            counts.push((count_of(former, hit.told).to_owned(), -1));
+        if let Some((right, told)) = former {
+            counts.push((count_of(right, told).to_owned(), -1));
         }
         state.store.note(&[], &counts)?;
-        Ok(raised)
+        Ok(if stands { before } else { raised })
     }
 
     /// Whether the semantic tier works: not where an audit, or what people complained of, shows with 95 % certainty that

@@ -28,7 +28,8 @@ impl Lessons {
     pub(super) fn learn(&mut self, lesson: Lesson) {
         let holds = lesson.raised > 0.0;
         if lesson.asked.is_empty() {
-            let about = (lesson.task, lesson.stored);
+            // One that an older program's threshold became has the words as they were written.
+            let about = (lesson.task, same_words(&lesson.stored));
             match holds {
                 true => drop(self.raised.insert(about, lesson.raised)),
                 false => drop(self.raised.remove(&about)),

@@ -86,12 +86,15 @@ impl SemanticCache {
             .vectors
             .nearest(vector, self.options.candidates * TOGETHER, may);
         let mut compared: Vec<Compared> = Vec::new();
+        let mut seen: Vec<(&[u8], &str)> = Vec::new();
         for (at, similarity) in near {
             let entry = &state.entries[at];
             // The answers that are kept for one request stand and fall together.
-            if compared.iter().any(|c| c.request == entry.answer.request) {
+            let request = (entry.answer.key.as_slice(), entry.answer.request.as_str());
+            if seen.contains(&request) {
                 continue;
             }
+            seen.push(request);
             compared.push(self.weigh(entry, &state.lessons, asked, similarity));
             let open = compared.iter().filter(|c| c.decision.serves()).count();
             if compared.len() == self.options.candidates || !by_rule && open == self.options.judged
@@ -186,9 +189,13 @@ impl SemanticCache {
         let decision = found.decision;
         if let Some(id) = served.id {
             let (similarity, score) = (f64::from(decision.similarity), f64::from(decision.score()));
-            if let Err(error) = state
-                .store
-                .add_hit(id, request.intent, now, similarity, score)
+            // Of the others no audit works the answer out again.
+            let audited = matches!(request.task, Task::Question | Task::Ask);
+            let text = audited && !matches!(served.how, How::Shipped);
+            if let Err(error) =
+                state
+                    .store
+                    .add_hit(id, request.intent, now, (similarity, score), text)
             {
                 failed(&mut state, &error);
             }

@@ -367,13 +367,15 @@ impl SemanticCache {
     }
 
     fn hit(&self, how: How, task: Task, begun: Moment) {
-        metrics::time(Measure::CacheHit, begun.elapsed());
+        // Who joined waited for somebody else's computation: that time says nothing about a look.
+        if how != How::Joined {
+            metrics::time(Measure::CacheHit, begun.elapsed());
+        }
         metrics::add(tier(how), 1);
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut state = self.state();
         let task = task.name();
         state.count(how.name(), 1);
-        // Who joined waited for somebody else's computation: that time says nothing about a look.
         if how != How::Joined {
             state.count("hit_us", spent);
         }

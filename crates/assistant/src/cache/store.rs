@@ -24,6 +24,8 @@ pub trait Store: Send {
     fn insert_all(&mut self, new: &[NewAnswer<'_>]) -> StoreResult<()>;
     /// Lets go of answers.
     fn remove(&mut self, ids: &[i64]) -> StoreResult<()>;
+    /// Forgets answers and what is remembered by them: somebody asked for it.
+    fn forget(&mut self, ids: &[i64]) -> StoreResult<()>;
     /// Lets go of all answers, with the counts where `counts` says so; the time, and when which question was shown, stay.
     fn clear(&mut self, counts: bool) -> StoreResult<()>;
     /// Notes uses and adds to counts.
@@ -38,19 +40,25 @@ pub trait Store: Send {
     fn set_lesson(&mut self, lesson: &Lesson) -> StoreResult<()>;
     /// Questions that were shown at `since` or later without this cache, with the last time.
     fn asked_since(&mut self, since: Timestamp) -> StoreResult<Vec<(String, Timestamp)>>;
-    /// Remembers that an answer served another request.
+    /// Remembers that an answer served another request, by which similarity and score, with its text where `text` says so.
     fn add_hit(
         &mut self,
         answer: i64,
         request: &str,
         at: Timestamp,
-        similarity: f64,
-        score: f64,
+        scores: (f64, f64),
+        text: bool,
     ) -> StoreResult<()>;
     /// Hits of one answer or of all, the latest first, those of answers that are gone included.
     fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>>;
-    /// Says of a hit whether it was right, and whether a person `told` so.
-    fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()>;
+    /// Says of a hit whether it was right, and whether a person `told` so; gives what stood before, as (right, told). Where
+    /// something stands and nobody `told`, that stays.
+    fn set_verdict(
+        &mut self,
+        hit: i64,
+        right: bool,
+        told: bool,
+    ) -> StoreResult<Option<(bool, bool)>>;
     /// An entry was edited or removed. The journal's own store does this in the transaction of the edit.
     fn entry_changed(&mut self, entry: EntryId) -> StoreResult<()>;
 }
@@ -101,6 +109,10 @@ impl Store for JournalStore {
         self.answers.remove(ids)
     }
 
+    fn forget(&mut self, ids: &[i64]) -> StoreResult<()> {
+        self.answers.forget(ids)
+    }
+
     fn clear(&mut self, counts: bool) -> StoreResult<()> {
         self.answers.clear(counts)
     }
@@ -134,17 +146,22 @@ impl Store for JournalStore {
         answer: i64,
         request: &str,
         at: Timestamp,
-        similarity: f64,
-        score: f64,
+        scores: (f64, f64),
+        text: bool,
     ) -> StoreResult<()> {
-        self.answers.add_hit(answer, request, at, similarity, score)
+        self.answers.add_hit(answer, request, at, scores, text)
     }
 
     fn hits(&mut self, answer: Option<i64>) -> StoreResult<Vec<AnswerHit>> {
         self.answers.hits(answer)
     }
 
-    fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()> {
+    fn set_verdict(
+        &mut self,
+        hit: i64,
+        right: bool,
+        told: bool,
+    ) -> StoreResult<Option<(bool, bool)>> {
         self.answers.set_verdict(hit, right, told)
     }
 
@@ -225,6 +242,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn forget(&mut self, ids: &[i64]) -> StoreResult<()> {
+        self.hits.retain(|(hit, _)| !ids.contains(&hit.answer));
+        self.remove(ids)
+    }
+
     fn clear(&mut self, counts: bool) -> StoreResult<()> {
         self.answers.clear();
         self.hits.clear();
@@ -285,8 +307,8 @@ impl Store for MemoryStore {
         answer: i64,
         request: &str,
         at: Timestamp,
-        similarity: f64,
-        score: f64,
+        (similarity, score): (f64, f64),
+        text: bool,
     ) -> StoreResult<()> {
         let Some(kept) = self.answers.get(&answer) else {
             return Ok(());
@@ -298,7 +320,11 @@ impl Store for MemoryStore {
             task: kept.answer.task.clone(),
             key: kept.answer.key.clone(),
             stored: kept.answer.request.clone(),
-            text: kept.text.clone(),
+            text: if text {
+                kept.text.clone()
+            } else {
+                String::new()
+            },
             pinned: kept.answer.pinned,
             request: request.to_owned(),
             at,
@@ -321,11 +347,20 @@ impl Store for MemoryStore {
         Ok(hits.filter(wanted).cloned().collect())
     }
 
-    fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> StoreResult<()> {
-        if let Some(found) = self.hits.iter_mut().map(|(h, _)| h).find(|h| h.id == hit) {
+    fn set_verdict(
+        &mut self,
+        hit: i64,
+        right: bool,
+        told: bool,
+    ) -> StoreResult<Option<(bool, bool)>> {
+        let found = self.hits.iter_mut().map(|(h, _)| h).find(|h| h.id == hit);
+        let Some(found) = found else { return Ok(None) };
+        let before = found.verdict.map(|right| (right, found.told));
+        if told || before.is_none() {
             (found.verdict, found.told) = (Some(right), told);
+            found.text.clear();
         }
-        Ok(())
+        Ok(before)
     }
 
     fn entry_changed(&mut self, entry: EntryId) -> StoreResult<()> {

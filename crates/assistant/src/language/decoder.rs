@@ -310,7 +310,8 @@ impl LanguageModel for DecoderModel {
         let longest = labels.iter().map(Vec::len).max().unwrap_or(0);
         self.too_long(prompt.len(), longest)?;
         let (to, heard) = mpsc::channel();
-        let driver = ScoreLabels::new(labels, to);
+        let room = self.decoder.kv_tokens().saturating_sub(prompt.len());
+        let driver = ScoreLabels::new(labels, to).within(room);
         let (length, read) = (prompt.len(), driver.reads());
         let ticket = self.submit(prompt, driver.reply(), Box::new(driver))?;
         let Ok(logs) = heard.recv() else {

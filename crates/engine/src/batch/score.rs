@@ -18,6 +18,8 @@ pub struct ScoreLabels {
     at: Option<usize>,
     /// Tokens of the prompt; known when it was read.
     prompt: usize,
+    /// Tokens of the cache that there are for the beginnings.
+    room: usize,
     log_probabilities: Vec<f64>,
     to: Sender<Vec<f64>>,
 }
@@ -38,8 +40,16 @@ impl ScoreLabels {
             beginnings,
             at: None,
             prompt: 0,
+            room: usize::MAX,
             to,
         }
+    }
+
+    /// The same where the cache has only `room` tokens beside the prompt: what does not fit side by side is read one after
+    /// the other.
+    pub fn within(mut self, room: usize) -> ScoreLabels {
+        self.room = room;
+        self
     }
 
     /// Tokens beyond the prompt that are read in all.
@@ -60,6 +70,7 @@ impl ScoreLabels {
     /// Whether all beginnings can be read at once without reading a token twice.
     fn side_by_side(&self) -> bool {
         self.beginnings.iter().all(|beginning| beginning.len() == 1)
+            && self.beginnings.len() * fork_room(1) <= self.room
     }
 
     /// Adds what `logits` after `beginning` say of the next token of each label that begins so.
@@ -168,6 +179,19 @@ mod tests {
             }
         }
         (heard.recv().unwrap(), read, steps)
+    }
+
+    #[test]
+    fn without_room_for_forks_each_is_read_by_itself() {
+        let labels = vec![vec![1, 2], vec![3, 2], vec![2, 1]];
+        let driver = |room| ScoreLabels::new(labels.clone(), mpsc::channel().0).within(room);
+        assert_eq!(driver(3 * fork_room(1)).reply(), 3 * fork_room(1));
+        let mut tight = driver(3 * fork_room(1) - 1);
+        assert_eq!(tight.reply(), 1);
+        assert!(matches!(
+            tight.next(&mut logits(&[0]), 1),
+            Next::Read { .. }
+        ));
     }
 
     #[test]

@@ -108,6 +108,8 @@ impl Decoder {
             None => Kernels::from_env()?,
         };
         let threads = pool::thread_count(options.threads)?;
+        // Before weights that are read into memory, or widened there, take their part of it.
+        let available = memory::available_bytes();
         let model = load(dir, options.exact)?;
         let shape = model.page_shape(options.kv);
         let room = room::room(
@@ -115,7 +117,7 @@ impl Decoder {
             shape,
             model.config().max_position_embeddings,
             model.bytes(),
-            memory::available_bytes(),
+            available,
         );
         if room.bytes < shape.bytes() {
             return Err(Error::KvFull {

@@ -1,7 +1,7 @@
 //! Requests that were served by the answer to another one, with what is needed to judge them when the answer has run out.
 
-use jiff::Timestamp;
-use rusqlite::params;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, params};
 
 use super::Answers;
 use crate::row::timestamp;
@@ -9,6 +9,8 @@ use crate::{Result, db};
 
 /// Verdicts that are waited for; older ones make room.
 const KEPT_HITS: u32 = 500;
+/// Nobody judges a hit that is older.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Bits of a stored verdict. Programs that did not ask who judged stored the first alone.
 const RIGHT: i64 = 1;
 /// See `RIGHT`.
@@ -27,7 +29,7 @@ pub struct AnswerHit {
     pub key: Vec<u8>,
     /// The request that the answer was made for.
     pub stored: String,
-    /// The answer's text.
+    /// The answer's text, where it waits for a verdict that needs it; else empty.
     pub text: String,
     /// The answer was shipped with the program.
     pub pinned: bool,
@@ -55,21 +57,23 @@ impl std::fmt::Debug for AnswerHit {
 }
 
 impl Answers {
-    /// Remembers that an answer served another request; the oldest beyond 500 are forgotten.
+    /// Remembers that an answer served another request, with its text where `text` says so; the oldest beyond 500, and those
+    /// of more than 30 days, are forgotten.
     pub fn add_hit(
         &mut self,
         answer: i64,
         request: &str,
         at: Timestamp,
-        similarity: f64,
-        score: f64,
+        (similarity, score): (f64, f64),
+        text: bool,
     ) -> Result<()> {
         db::write(&mut self.db, |tx| {
             // The answer may have gone in the meantime: then there is nothing to judge.
             let added = tx.execute(
                 "INSERT INTO answer_hits (answer_id, task, key, stored, answer, pinned, request, at, similarity, score) \
-                 SELECT id, task, key, request, answer, pinned, ?2, ?3, ?4, ?5 FROM answers WHERE id = ?1",
-                params![answer, request, at.as_microsecond(), similarity, score],
+                 SELECT id, task, key, request, CASE WHEN ?6 THEN answer ELSE '' END, pinned, ?2, ?3, ?4, ?5 \
+                 FROM answers WHERE id = ?1",
+                params![answer, request, at.as_microsecond(), similarity, score, text],
             )?;
             if added > 0 {
                 let hit = tx.last_insert_rowid();
@@ -80,8 +84,8 @@ impl Answers {
                 )?;
             }
             tx.execute(
-                "DELETE FROM answer_hits WHERE id <= (SELECT max(id) FROM answer_hits) - ?",
-                [KEPT_HITS],
+                "DELETE FROM answer_hits WHERE id <= (SELECT max(id) FROM answer_hits) - ?1 OR at < ?2",
+                params![KEPT_HITS, at.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN).as_microsecond()],
             )?;
             Ok(())
         })
@@ -114,15 +118,32 @@ impl Answers {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Says of a hit whether it was right, and whether a person `told` so.
-    pub fn set_verdict(&mut self, hit: i64, right: bool, told: bool) -> Result<()> {
+    /// Says of a hit whether it was right, and whether a person `told` so. Gives the verdict that stood before, if there was
+    /// one, with who gave it; nothing is changed where one stands and nobody `told`, since whoever audits judges what nobody
+    /// has judged. The answer's text is not needed any more.
+    pub fn set_verdict(
+        &mut self,
+        hit: i64,
+        right: bool,
+        told: bool,
+    ) -> Result<Option<(bool, bool)>> {
         let verdict = (i64::from(right) * RIGHT) | (i64::from(told) * TOLD);
         db::write(&mut self.db, |tx| {
-            tx.execute(
-                "UPDATE answer_hits SET verdict = ? WHERE id = ?",
-                params![verdict, hit],
-            )?;
-            Ok(())
+            let before: Option<Option<i64>> = tx
+                .query_row(
+                    "SELECT verdict FROM answer_hits WHERE id = ?",
+                    [hit],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let before = before.flatten();
+            if told || before.is_none() {
+                tx.execute(
+                    "UPDATE answer_hits SET verdict = ?, answer = '' WHERE id = ?",
+                    params![verdict, hit],
+                )?;
+            }
+            Ok(before.map(|bits| (bits & RIGHT != 0, bits & TOLD != 0)))
         })
     }
 }

@@ -222,6 +222,17 @@ impl Answers {
         db::write(&mut self.db, |tx| remove(tx, ids))
     }
 
+    /// Forgets answers and what is remembered by them: somebody asked for it.
+    pub fn forget(&mut self, ids: &[i64]) -> Result<()> {
+        db::write(&mut self.db, |tx| {
+            remove(tx, ids)?;
+            let mut delete = tx.prepare_cached("DELETE FROM answer_hits WHERE answer_id = ?")?;
+            ids.iter()
+                .try_for_each(|id| delete.execute([id]).map(drop))
+                .map_err(Error::from)
+        })
+    }
+
     /// Lets go of every answer, with what was counted and learnt where `counts` says so: all but the clock, and when each
     /// question was shown (`shown.…`), which are no statistics.
     pub fn clear(&mut self, counts: bool) -> Result<()> {

@@ -40,3 +40,5 @@ CREATE TABLE answer_lessons (
   at     INTEGER NOT NULL,
   PRIMARY KEY (task, stored, asked)
 ) STRICT, WITHOUT ROWID;
+INSERT OR REPLACE INTO answer_lessons
+  SELECT task, request, '', max(raised), max(made) FROM answers WHERE raised > 0 GROUP BY task, request;

@@ -60,7 +60,7 @@ fn exchanged<'a>(a: &'a Text, b: &Text) -> Option<(&'a str, &'a str)> {
     let (first, second) = (places.next()?, places.next()?);
     let swapped =
         a.words[first].stem == b.words[second].stem && a.words[second].stem == b.words[first].stem;
-    let joined = second - first == 2 && ["and", "or"].contains(&a.form(first + 1));
+    let joined = (first..second).any(|at| ["and", "or"].contains(&a.form(at)));
     let neighbours = second - first == 1;
     (places.next().is_none() && swapped && !joined && !neighbours)
         .then(|| (a.form(first), a.form(second)))
@@ -168,6 +168,11 @@ mod tests {
                 true,
             ),
             ("a short and sweet recap", "a sweet and short recap", false),
+            (
+                "how are my work and my sleep",
+                "how are my sleep and my work",
+                false,
+            ),
         ] {
             assert_eq!(refused(a, b), want, "{a} | {b}");
             assert_eq!(refused(b, a), want, "{b} | {a}");

@@ -131,11 +131,11 @@ fn an_audit_judges_open_hits_once() {
     let clock = Hands::new();
     let cache = cache(CacheOptions::default(), &clock);
     let stored = "please recap the whole holiday trip with Ana and Carla";
-    ask(&cache, &request(Task::Summary, stored), "a");
+    ask(&cache, &request(Task::Ask, stored), "a");
     ask(
         &cache,
         &request(
-            Task::Summary,
+            Task::Ask,
             "recap please the whole holiday trip with Ana and Carla",
         ),
         "b",
@@ -148,4 +148,40 @@ fn an_audit_judges_open_hits_once() {
     assert_eq!((report.open, report.checked, report.wrong), (1, 1, 0));
     assert_eq!(cache.audit(1.0, 7, |_| Some(false)).unwrap().open, 0);
     assert_eq!(cache.counters().unwrap().audit, Audit::of(0, 1));
+}
+
+#[test]
+fn what_somebody_called_wrong_no_audit_makes_right_and_forgetting_is_for_good() {
+    let clock = Hands::new();
+    let cache = cache(CacheOptions::default(), &clock);
+    let id = ask(&cache, &request(Task::Ask, STORED), "a").id.unwrap();
+    for _ in 0..2 {
+        assert_eq!(
+            ask(&cache, &request(Task::Ask, ASKED), "b").how,
+            How::Semantic
+        );
+    }
+    cache.verdict(id, Verdict::Wrong).unwrap();
+    let report = cache.audit(1.0, 7, |_| Some(true)).unwrap();
+    assert_eq!(
+        (report.checked, report.wrong),
+        (1, 0),
+        "the other of the two"
+    );
+    assert_eq!(ask(&cache, &request(Task::Ask, ASKED), "b").how, How::Miss);
+    // The verdict holds for what is kept later, when nothing of the first answer is left.
+    clock.pass(4_000);
+    let id = ask(&cache, &request(Task::Ask, STORED), "c").id.unwrap();
+    assert_eq!(ask(&cache, &request(Task::Ask, ASKED), "d").how, How::Miss);
+    assert!(cache.kept(id, false).unwrap().is_some());
+    let hits = |id| cache.state().store.hits(Some(id)).unwrap().len();
+    let again = ask(&cache, &request(Task::Generate, STORED), "f")
+        .id
+        .unwrap();
+    ask(&cache, &request(Task::Generate, ASKED), "g");
+    assert_eq!(hits(again), 1, "another kind of work has no lesson");
+    let kept = cache.state().store.hits(Some(again)).unwrap();
+    assert_eq!(kept[0].text, "", "no audit works it out again");
+    cache.forget(again).unwrap();
+    assert_eq!(hits(again), 0);
 }

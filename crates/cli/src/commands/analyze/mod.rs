@@ -220,9 +220,6 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
         return show(context, &mut journal, &instant, &named, args.refresh);
     }
     let waiting = journal.queued_count()?;
-    if waiting == 0 && !done.cancelled {
-        audit::in_idle_time(context, &journal, &instant)?;
-    }
     let counts = Counts {
         analysed: queued.saturating_sub(waiting),
         waiting,
@@ -240,6 +237,15 @@ fn entries(context: &Context, args: &Args) -> anyhow::Result<Exit> {
     let stopped = done.cancelled || read.as_ref().is_some_and(|read| read.stopped);
     if let Some(read) = &read {
         bulk::tell_notes(context, read);
+    }
+    if waiting == 0
+        && !stopped
+        && !interrupt::was_pressed()
+        && let Err(error) = audit::in_idle_time(context, &journal, &instant)
+    {
+        context
+            .out
+            .warn(format!("hits of the cache were not audited: {error:#}"));
     }
     Ok(match waiting {
         _ if stopped && interrupt::was_pressed() => Exit::Interrupted,

@@ -93,6 +93,10 @@ pub(crate) fn in_idle_time(
     if journal.is_read_only() || !context.config.cache.enabled || share <= 0.0 {
         return Ok(());
     }
+    let open = |hit: &journal::AnswerHit| hit.verdict.is_none() && !hit.pinned;
+    if !journal.answers()?.hits(None)?.iter().any(open) {
+        return Ok(());
+    }
     let cache = cache::open(context, journal, Some(instant.encoder()))?;
     let was_on = cache.tier().on;
     let tier = audit(context, journal, &cache, Some(instant), share)?.tier;
