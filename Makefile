@@ -69,8 +69,8 @@ benchmark: build ## Measure everything, keep the record, sum it up in docs/perfo
 	  $(if $(DATA),--data '$(DATA)') $$(test -n "$$(ls '$(TARGET)'/peers/*.json 2>/dev/null)" && echo "--peers $(TARGET)/peers"); \
 	$(PYTHON) tools/bench/record.py keep '$(TARGET)/benchmark.json'; \
 	$(PYTHON) tools/bench/record.py sum; \
-	echo 'the report with its plots: $(TARGET)/benchmark.html'; \
-	$(MAKE) test-performance
+	echo 'the report with its plots: $(TARGET)/benchmark.html'
+	@$(MAKE) test-performance
 
 # Times are compared with crates/bench/record/gates.json, or with the record that a machine without one makes of itself in
 # target/gates.json at first; GATES="--power 20" counts what a planted slowdown of 10 % is worth.
