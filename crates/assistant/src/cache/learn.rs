@@ -100,12 +100,13 @@ impl SemanticCache {
         // An audit compares less than a person does: what somebody called wrong it does not make right.
         let stands = !told && right && state.lessons.is_wrong(&hit.task, &hit.stored, &hit.request);
         if !stands {
-            for lesson in [
-                // What an older program's threshold became.
-                lesson(hit.stored.clone(), String::new(), 0.0),
-                lesson(same_words(&hit.stored), String::new(), raised),
-                lesson(one, other, if right { 0.0 } else { raised }),
-            ] {
+            let stored = same_words(&hit.stored);
+            // What an older program's threshold became stands under the words as they were written.
+            let old =
+                (stored != hit.stored).then(|| lesson(hit.stored.clone(), String::new(), 0.0));
+            let own = lesson(stored, String::new(), raised);
+            let of_both = lesson(one, other, if right { 0.0 } else { raised });
+            for lesson in old.into_iter().chain([own, of_both]) {
                 state.store.set_lesson(&lesson)?;
                 state.lessons.learn(lesson);
             }

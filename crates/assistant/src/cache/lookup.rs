@@ -189,9 +189,8 @@ impl SemanticCache {
         let decision = found.decision;
         if let Some(id) = served.id {
             let (similarity, score) = (f64::from(decision.similarity), f64::from(decision.score()));
-            // Of the others no audit works the answer out again.
-            let audited = matches!(request.task, Task::Question | Task::Ask);
-            let text = audited && !matches!(served.how, How::Shipped);
+            // Which questions answer a shipped wish is written down: that is not audited either.
+            let text = request.task.policy().audited && served.how != How::Shipped;
             if let Err(error) =
                 state
                     .store

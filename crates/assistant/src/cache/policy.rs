@@ -26,6 +26,8 @@ pub struct Policy {
     pub semantic: bool,
     /// How long an answer rests after it was shown.
     pub rest: Option<SignedDuration>,
+    /// An audit can work an answer out again: the request alone, with the journal, says what it depends on.
+    pub audited: bool,
 }
 
 /// Days in which no question comes twice.
@@ -59,6 +61,7 @@ impl Task {
         Policy {
             semantic: !matches!(self, Task::Reflection | Task::Continuation),
             rest: (self == Task::Question).then_some(REST),
+            audited: matches!(self, Task::Question | Task::Ask),
         }
     }
 }
