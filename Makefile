@@ -114,8 +114,10 @@ LLAMA := $(PEERS)/llama
 SHAPE ?= qwen2.5-1.5b
 VOCABULARY = $$(echo '$(LLAMA)'/llama_cpp_python-*/vendor/llama.cpp/models/ggml-vocab-qwen2.gguf)
 LENGTHS := 256 $(if $(QUICK),,66 260 650)
+# ISA=avx2 keeps all of them to AVX2; those records lie apart, in target/peers/avx2.
+ISA ?=
 .PHONY: benchmark-peers-decoder
-benchmark-peers-decoder: build $(PEERS)/ready ## The decoder beside PyTorch, llama.cpp and OpenVINO, at SHAPE
+benchmark-peers-decoder: build $(PEERS)/ready ## The decoder beside PyTorch, llama.cpp and OpenVINO, at SHAPE; ISA=avx2
 	@export PATH="$$(dirname "$$(command -v '$(PEERS)/venv/bin/python' || command -v $(PYTHON))"):$(PEERS)/packages/bin:$$PATH"; \
 	PYTHON="$$(command -v '$(PEERS)/venv/bin/python' || command -v $(PYTHON))" PYTHONPATH='$(PEERS)/packages' bash bench/peers/decoder/build_llama.sh '$(LLAMA)'; \
 	for type in Q8_0 Q4_0 Q4_K_M; do \
@@ -128,11 +130,13 @@ benchmark-peers-decoder: build $(PEERS)/ready ## The decoder beside PyTorch, lla
 	    || { test $$quant = mixed && echo 'make: this program makes no mixed model; the comparison goes on without' >&2; }; \
 	done; \
 	compare() { \
-	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --llama '$(LLAMA)/bin' --gguf '$(LLAMA)' \
-	    --openvino '$(PEERS)/openvino' --vocabulary "$(VOCABULARY)" --shape $(SHAPE) --rounds $(ROUNDS) --folder '$(PEERS)' "$$@"; \
+	  $(call python,peers) bench/peers/decoder/compare_decoder.py --companion '$(COMPANION)' --gguf '$(LLAMA)' \
+	    --llama '$(LLAMA)/bin$(addprefix -,$(ISA))' --openvino '$(PEERS)/openvino' --vocabulary "$(VOCABULARY)" --shape $(SHAPE) \
+	    --rounds $(ROUNDS) --folder '$(PEERS)$(addprefix /,$(ISA))' $(if $(ISA),--isa $(ISA)) "$$@"; \
 	}; \
 	compare --prompt-tokens $(LENGTHS) $(if $(QUICK),--rounds-f32 1); \
 	compare --prompt-tokens 64 --rows 8 --torch int8 --openvino-bits int8; \
+	$(if $(ISA),$(call python,peers) bench/peers/ratios.py '$(PEERS)/$(ISA)'; exit 0;) \
 	$(call python,peers) bench/peers/llama_server_batch.py --model '$(LLAMA)/$(SHAPE)-Q8_0.gguf' --server '$(LLAMA)/bin/llama-server' \
 	  --companion '$(COMPANION)' --companion-model '$(SHAPE)-int8-synth' --runs $(if $(QUICK),1,3) --json '$(PEERS)/week-$(SHAPE).json'
 

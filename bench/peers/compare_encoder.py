@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Companion's encoder beside its peers, on the same texts, in interleaved rounds.
 
-    python bench/peers/compare_encoder.py --companion target/release/companion --model-dir DIR [--rounds 5] [--json FILE]
+    python bench/peers/compare_encoder.py --companion target/release/companion --model-dir DIR [--before FILE] [--rounds 5] [--json FILE]
 
 The peers stay loaded as subprocesses and answer one round at a time, so that only one of them works at any moment and a
 slow minute of the machine meets all alike. The table gives the median of the rounds' p50 and p95, their spread, and ratios
 against Companion (above 1: Companion is faster). `companion` is started anew in every round, as its own benchmark does
-its warm-up; the start is not part of its times.
+its warm-up; the start is not part of its times. --before: the program of an earlier commit, which takes its turns like a peer.
 """
 
 import argparse
@@ -59,12 +59,10 @@ class Peer(Contestant):
 class Companion(Contestant):
     """`companion benchmark --encoder --json`, once a round."""
 
-    ours = True
-
-    def __init__(self, args):
+    def __init__(self, args, program, name="Companion", ours=True):
         extra = ["--model", args.model] if args.model else []
-        self.command = [args.companion, "benchmark", "--encoder", "--json", "--threads", str(args.threads)] + extra
-        self.name, self.version, self.about, self.rounds = "Companion", "", {}, []
+        self.command = [program, "benchmark", "--encoder", "--json", "--threads", str(args.threads)] + extra
+        self.name, self.version, self.about, self.rounds, self.ours = name, "", {}, [], ours
 
     def round(self, _):
         done = subprocess.run(self.command, capture_output=True, text=True)
@@ -108,6 +106,7 @@ def table(contestants):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--companion", default="target/release/companion", help="the binary")
+    parser.add_argument("--before", help="the binary of an earlier commit")
     parser.add_argument("--model", help="the encoder's name in Companion's store (its default otherwise)")
     parser.add_argument("--model-dir", required=True, help="the upstream MiniLM files, for the peers")
     parser.add_argument("--python", default=sys.executable, help="a Python with requirements.txt installed")
@@ -116,7 +115,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="also write everything here")
     args = parser.parse_args()
 
-    contestants = [Companion(args)] + [Peer(script, args) for script in PEERS]
+    before = [Companion(args, args.before, "Companion before", ours=False)] if args.before else []
+    contestants = [Companion(args, args.companion), *before, *[Peer(script, args) for script in PEERS]]
     take_turns(contestants, args.rounds)
     load = os.getloadavg()[0]
     print(f"{record.cpu()}, {args.threads} threads, {args.rounds} rounds, load at the end {load:.1f}")

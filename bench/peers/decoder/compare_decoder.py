@@ -2,7 +2,7 @@
 """Companion's decoder beside its peers at one shape: interleaved runs, medians, ratios, and the memory's read bandwidth in the same run.
 
     python bench/peers/decoder/compare_decoder.py --companion target/release/companion --llama DIR/bin --gguf DIR --shape qwen2.5-1.5b \\
-        [--openvino DIR] [--rounds 5] [--prompt-tokens 256 66 260 650] [--gen-tokens 32] [--threads 2] [--rows 8] [--folder DIR]
+        [--openvino DIR] [--rounds 5] [--prompt-tokens 256 66 260 650] [--gen-tokens 32] [--threads 2] [--rows 8] [--isa avx2] [--folder DIR]
 
 Every contestant takes one run a round, in turning order, so that a slow minute meets all alike. Companion's models are made by
 `companion model synth`, the GGUF files by `synth_gguf.py`, OpenVINO's from one of them, all with random weights: speed only. PyTorch's
@@ -10,6 +10,9 @@ INT8 is loaded once; what holds much memory while it idles (PyTorch's FP32, Open
 timed. Lengths after the first (66, 260 and 650 tokens are 50, 200 and 500 words) are run in the first --rounds-more rounds only, and
 FP32 takes the first length in the first --rounds-f32 rounds: every figure tells its n. A ratio above 1 means that Companion is
 faster. --folder gets a record a length.
+
+--isa avx2 keeps everybody to what most laptops have, on a processor that has more: Companion and PyTorch by their environment, llama.cpp by
+a build of its own (--llama DIR/bin-avx2). OpenVINO has no such switch and is left out.
 """
 
 import argparse
@@ -26,6 +29,10 @@ from shapes import parameters  # noqa: E402
 from work import FIGURES, record  # noqa: E402
 
 from turns import Served, take_turns  # noqa: E402
+
+# PyTorch's `x86` engine chooses by the processor and not by these, so it is told to take fbgemm, as it would without VNNI.
+AVX2_ALONE = {"COMPANION_KERNEL": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+              "MKL_ENABLE_INSTRUCTIONS": "AVX2"}  # fmt: skip
 
 
 class Contestant:
@@ -143,7 +150,8 @@ def contestants_of(args, notes):
             found.append(Companion(args, model))
     for quant in args.torch:
         if quant == "int8":
-            found.append(Peer(args, "torch_decoder.py", "--shape", args.shape, "--quant", quant))
+            engine = ["--engine", "fbgemm"] if args.isa else []
+            found.append(Peer(args, "torch_decoder.py", "--shape", args.shape, "--quant", quant, *engine))
             continue
         need = 1.4 * 4 * parameters(args.shape)
         if available_bytes() < need:
@@ -196,15 +204,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rounds-more", type=int, default=3, help="of the lengths after the first")
     parser.add_argument("--rounds-f32", type=int, default=2, help="of PyTorch's FP32")
+    parser.add_argument("--isa", choices=["avx2"], help="the instructions that all are kept to")
     parser.add_argument("--folder", type=pathlib.Path, help="gets a record a length, decoder-SHAPE-ROWS-TOKENS.json")
     args = parser.parse_args()
     if args.openvino and not args.vocabulary:
         parser.error("--openvino goes with --vocabulary")
+    if args.isa:
+        os.environ.update(AVX2_ALONE)
+        args.openvino = None
     notes, bandwidth = [], []
     contestants = contestants_of(args, notes)
     take_turns(contestants, args.rounds, lambda: bandwidth.append(read_bandwidth(args.threads)))
     for tokens in args.prompt_tokens:
-        about = work.describe(args.shape, tokens, args.gen_tokens, args.rows, args.threads)
+        about = work.describe(args.shape, tokens, args.gen_tokens, args.rows, args.threads, args.isa)
         about["read_gb_s"] = record.figure(bandwidth, True)
         print(f"\n{about['title']}; read bandwidth {about['read_gb_s']['median']:.1f} GB/s, load at the end {os.getloadavg()[0]:.1f}")
         told = table(contestants, tokens)

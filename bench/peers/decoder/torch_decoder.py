@@ -76,7 +76,10 @@ def main():
     parser = work.arguments(__doc__)
     parser.add_argument("--shape", choices=SHAPES, default="qwen2.5-1.5b")
     parser.add_argument("--quant", choices=["f32", "int8"], default="int8")
+    parser.add_argument("--engine", choices=torch.backends.quantized.supported_engines, help="of the quantized layers [default: PyTorch's choice]")
     args = parser.parse_args()
+    if args.engine:
+        torch.backends.quantized.engine = args.engine
     torch.set_num_threads(args.threads)
     model, s = build(args.shape, args.quant)
     about = {"peer": f"PyTorch {'dynamic INT8' if args.quant == 'int8' else 'FP32'}", "version": torch.__version__,

@@ -25,8 +25,8 @@ def arguments(doc):
     return parser
 
 
-def describe(shape, prompt_tokens, gen_tokens, rows, threads):
-    title = f"{shape}, {prompt_tokens} tokens in, {gen_tokens} out, {rows} rows, {threads} threads"
+def describe(shape, prompt_tokens, gen_tokens, rows, threads, isa=None):
+    title = f"{shape}, {prompt_tokens} tokens in, {gen_tokens} out, {rows} rows, {threads} threads" + (f", {isa} alone" if isa else "")
     return {"kind": "decoder", "title": title, "shape": shape, "prompt_tokens": prompt_tokens, "gen_tokens": gen_tokens, "rows": rows}
 
 
