@@ -71,7 +71,7 @@ pub fn run(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Report> {
                     report.not_measured.insert(suite.name(), reasons.join("; "));
                 }
             }
-            Suite::Batch => report.batch = Some(batches(options, on_step)?),
+            Suite::Batch => report.batch = Some(batches(options, &mut report, on_step)?),
             Suite::Cache => report.cache = Some(cache::measure(options, on_step)?),
             // After the others, in a journal of many entries.
             Suite::Journal | Suite::Startup => continue,
@@ -145,7 +145,25 @@ fn flows(
     Ok(())
 }
 
-fn batches(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Vec<BatchFigures>> {
+/// The small language models and the largest one: a large one takes minutes.
+fn batches(
+    options: &Options,
+    report: &mut Report,
+    on_step: &mut dyn FnMut(&str),
+) -> Result<Vec<BatchFigures>> {
+    let store = ModelStore::new(options.models_dir.clone());
+    let bytes = |model: &String| store.get(model).map_or(0, |info| info.bytes);
+    let largest = options.decoders.iter().max_by_key(|model| bytes(model));
+    let (taken, left): (Vec<_>, Vec<_>) = (options.decoders.iter())
+        .partition(|model| bytes(model) < inference::SMALL || Some(*model) == largest);
+    if !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|name| name.as_str()).collect();
+        let reason = format!(
+            "{}: of large models only the largest; `--batch -m NAME` measures another",
+            names.join(", ")
+        );
+        report.not_measured.insert("batch of others", reason);
+    }
     let one = |model: &String| {
         let wanted = BatchOptions {
             models_dir: options.models_dir.clone(),
@@ -159,7 +177,7 @@ fn batches(options: &Options, on_step: &mut dyn FnMut(&str)) -> Result<Vec<Batch
             on_step(&format!("batch: {model}, {step}"))
         })
     };
-    options.decoders.iter().map(one).collect()
+    taken.into_iter().map(one).collect()
 }
 
 /// Why a kind of models cannot be measured, where it cannot.

@@ -8,6 +8,7 @@ use journal::{Answer, AnswerUse};
 use super::CacheOptions;
 use super::gates::Read;
 use super::lessons::Lessons;
+use super::policy::Task;
 use super::same::same_words;
 use super::store::{Store, StoreResult};
 use super::vectors::Vectors;
@@ -45,6 +46,8 @@ pub(super) struct State {
     by_words: HashMap<([u8; 32], String), Vec<usize>>,
     uses: BTreeMap<i64, AnswerUse>,
     counts: BTreeMap<String, i64>,
+    /// What a request of a kind takes to compute, microseconds: the mean when this process first asked.
+    misses_us: BTreeMap<&'static str, u64>,
     /// Place in the order of use of the next use.
     next_use: i64,
     /// The latest time that was seen, also by earlier processes.
@@ -62,6 +65,7 @@ impl State {
             by_words: HashMap::new(),
             uses: BTreeMap::new(),
             counts: BTreeMap::new(),
+            misses_us: BTreeMap::new(),
             next_use: 1,
             seen: Timestamp::MIN,
         }
@@ -257,6 +261,20 @@ impl State {
             *counts.entry(name.clone()).or_default() += more;
         }
         Ok(counts)
+    }
+
+    /// What a request of a kind takes to compute on average, microseconds; `None` where none was computed yet.
+    pub(super) fn miss_us(&mut self, task: Task) -> StoreResult<Option<u64>> {
+        let task = task.name();
+        if let Some(known) = self.misses_us.get(task) {
+            return Ok(Some(*known));
+        }
+        let counts = self.counted()?;
+        let of = |name| u64::try_from(*counts.get(&format!("{name}.{task}"))?).ok();
+        let mean = of("miss_us").zip(of("missed").filter(|n| *n > 0));
+        let mean = mean.map(|(micros, n)| micros / n);
+        self.misses_us.extend(mean.map(|mean| (task, mean)));
+        Ok(mean)
     }
 
     /// Whether enough came together to be written.

@@ -74,6 +74,24 @@ fn ask(cache: &SemanticCache, request: &Request<'_>, answer: &str) -> Served {
 }
 
 #[test]
+fn what_a_request_takes_is_known_by_its_kind() {
+    let cache = cache(CacheOptions::default(), &Hands::new());
+    let mut state = cache.state();
+    assert_eq!(state.miss_us(Task::Generate).unwrap(), None);
+    for (name, more) in [
+        ("missed.generate", 2),
+        ("miss_us.generate", 9_000_000),
+        ("missed.question", 10),
+        ("miss_us.question", 5_000),
+    ] {
+        state.count(name, more);
+    }
+    assert_eq!(state.miss_us(Task::Generate).unwrap(), Some(4_500_000));
+    assert_eq!(state.miss_us(Task::Question).unwrap(), Some(500));
+    assert_eq!(state.miss_us(Task::Ask).unwrap(), None);
+}
+
+#[test]
 fn what_means_the_same_is_served_and_what_only_looks_so_is_computed() {
     let clock = Hands::new();
     let cache = cache(CacheOptions::default(), &clock);

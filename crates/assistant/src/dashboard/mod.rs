@@ -135,7 +135,7 @@ pub struct CacheFigures {
     pub miss_ms: Latency,
     /// Computations that did not have to be.
     pub calls_saved: u64,
-    /// What they would have taken, by the mean of those that were computed.
+    /// What they would have taken, by the mean of those of their kind that were computed before.
     pub seconds_saved: Option<f64>,
     /// Answers kept now.
     pub answers: Option<u64>,
@@ -344,10 +344,7 @@ fn group(all: &Measured, prefix: &str) -> BTreeMap<&'static str, u64> {
 fn cache(all: &Measured, now: &Now) -> CacheFigures {
     let hits = group(all, "cache.hit_");
     let (served, looked_up) = (hits.values().sum::<u64>(), all.count(Count::LookedUp));
-    let mean = |measure| all.histogram(measure).and_then(metrics::Histogram::mean);
-    let saved = mean(Measure::CacheHit)
-        .zip(mean(Measure::CacheMiss))
-        .map(|(hit, miss)| (miss - hit).max(0.0) * served as f64 / 1e6);
+    let saved = Some(all.count(Count::CacheSavedMicros)).filter(|micros| *micros > 0);
     CacheFigures {
         looked_up,
         hit_rate: (looked_up > 0).then(|| figures::places(served as f64 / looked_up as f64, 4)),
@@ -358,7 +355,7 @@ fn cache(all: &Measured, now: &Now) -> CacheFigures {
         hit_ms: Latency::of(all, Measure::CacheHit),
         miss_ms: Latency::of(all, Measure::CacheMiss),
         calls_saved: served,
-        seconds_saved: saved.map(|seconds| figures::places(seconds, 3)),
+        seconds_saved: saved.map(|micros| figures::places(micros as f64 / 1e6, 3)),
         answers: now.cache.map(|c| c.answers),
         bytes: now.cache.map(|c| c.bytes),
         max_bytes: now.cache.map(|c| c.max_bytes),

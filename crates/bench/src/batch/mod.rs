@@ -42,7 +42,7 @@ pub struct BatchOptions {
     pub model: String,
     /// Threads; `None`: what the program would take.
     pub threads: Option<usize>,
-    /// Runs of the week that count, each with both ways.
+    /// Runs that count: of the week, each with both ways, and of each point of the curve.
     pub runs: usize,
     /// The same bits on every machine, float weights included.
     pub exact: bool,
@@ -103,12 +103,14 @@ pub struct WeekFigures {
 }
 
 /// The speed of so many texts at once.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct CurvePoint {
     /// Texts.
     pub rows: usize,
-    /// Tokens of all of them a second, prompts not counted.
+    /// Tokens of all of them a second, prompts not counted; median of the runs.
     pub tok_s: f64,
+    /// Each run's.
+    pub runs_tok_s: Vec<f64>,
 }
 
 impl BatchFigures {
@@ -131,7 +133,10 @@ impl BatchFigures {
                     ", OTHER TOKENS"
                 }
             ),
-            "texts written at once".to_owned(),
+            format!(
+                "texts written at once, medians of {}",
+                week.batched_runs_s.len()
+            ),
         ];
         lines.extend(
             (self.curve.iter())
@@ -187,8 +192,14 @@ pub fn measure_batch(
     let mut curve = Vec::new();
     for rows in ROWS {
         on_step(&format!("{rows} texts at once"));
-        let tok_s = bench.rows(rows)?;
-        curve.push(CurvePoint { rows, tok_s });
+        let runs_tok_s = (0..options.runs.max(1))
+            .map(|_| bench.rows(rows))
+            .collect::<Result<Vec<_>>>()?;
+        curve.push(CurvePoint {
+            rows,
+            tok_s: median(&runs_tok_s),
+            runs_tok_s,
+        });
     }
     let serving = match options.requests {
         0 => None,
@@ -282,12 +293,13 @@ impl Bench {
             .map(|_| [instructions.clone(), self.tokens(&mut random, ENTRY)].concat())
             .collect();
         let (mut sequential, mut batched, mut equal) = (Vec::new(), Vec::new(), true);
-        // The first run of each way warms up: weights are mapped in, and the scheduler learns what a step costs.
+        // The first run of each way warms up with two entries: weights are mapped in, and the scheduler learns what a step costs.
         for run in 0..=runs {
+            let prompts = if run == 0 { &prompts[..2] } else { &prompts };
             on_step(&format!("a week, one after the other ({run} of {runs})"));
-            let (alone_s, alone) = self.one_after_the_other(&instructions, &prompts)?;
+            let (alone_s, alone) = self.one_after_the_other(&instructions, prompts)?;
             on_step(&format!("a week, together ({run} of {runs})"));
-            let (together_s, together) = self.together(&instructions, &prompts)?;
+            let (together_s, together) = self.together(&instructions, prompts)?;
             equal &= alone == together;
             if run > 0 {
                 sequential.push(alone_s);

@@ -112,6 +112,20 @@ impl GateReport {
         self.limits.iter().all(|limit| limit.passed != Some(false))
     }
 
+    /// What was judged and what was not, in one line: who reads nothing else is not to take silence for a pass.
+    fn summary(&self) -> String {
+        let said = |passed| self.limits.iter().filter(|l| l.passed == passed).count();
+        format!(
+            "times: {} as before, {} slower, {} too noisy to judge; limits: {} kept, {} broken, {} not measured",
+            self.verdicts(Verdict::Passed),
+            self.verdicts(Verdict::Slower),
+            self.verdicts(Verdict::TooNoisy),
+            said(Some(true)),
+            said(Some(false)),
+            said(None),
+        )
+    }
+
     /// The report as text, a line each.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!(
@@ -152,13 +166,6 @@ impl GateReport {
                 }
             ));
         }
-        let noisy = self.verdicts(Verdict::TooNoisy);
-        if noisy > 0 {
-            lines.push(format!(
-                "{noisy} of {} too noisy to judge: neither an alarm nor a pass",
-                self.timed.len()
-            ));
-        }
         lines.push(format!(
             "{:<34} {:>20} {:>20}",
             "what no machine excuses", "measured", "limit"
@@ -179,6 +186,7 @@ impl GateReport {
         if let Some(power) = &self.power {
             lines.extend(power.lines());
         }
+        lines.push(self.summary());
         lines
     }
 }

@@ -52,7 +52,8 @@ pub(super) fn measure(
     };
     for run in 1..=runs {
         on_step(&format!(
-            "power: run {run} of {runs}, as it is and made slower"
+            "power: run {run} of {runs}, as it is and made slower; so far {} false alarms, {} caught",
+            power.false_alarms, power.caught
         ));
         power.false_alarms += usize::from(power.run(options, record, 0.0)?);
         power.caught += usize::from(power.run(options, record, PLANTED)?);

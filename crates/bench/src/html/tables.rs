@@ -216,9 +216,12 @@ fn peers(report: &Report, html: &mut String) {
     for file in &report.peers {
         let _ = writeln!(
             html,
-            "<p class=\"about\">{} ({}), each in turn</p>",
+            "<p class=\"about\">{} ({}), each in turn; {}, commit {}, {}</p>",
             escape(&file.work),
-            escape(&file.file)
+            escape(&file.file),
+            escape(&file.when),
+            escape(&file.commit),
+            escape(&file.cpu)
         );
         let mut rows = Vec::new();
         for contestant in &file.contestants {

@@ -96,7 +96,11 @@ fn batch() -> BatchFigures {
             batched_runs_s: vec![2.0],
         },
         curve: [(1, 30.0), (4, 90.0), (16, 200.0)]
-            .map(|(rows, tok_s)| CurvePoint { rows, tok_s })
+            .map(|(rows, tok_s)| CurvePoint {
+                rows,
+                tok_s,
+                runs_tok_s: vec![tok_s],
+            })
             .into(),
         serving: None,
         kernel: "scalar",

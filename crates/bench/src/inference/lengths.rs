@@ -16,7 +16,7 @@ use crate::{Error, Options, Result, Times, system, texts};
 const WRITTEN: usize = 16;
 /// Below so many bytes of weights a model is small: a thousand texts of 500 words end within a minute or two, and its 99th
 /// percentile is known.
-const SMALL: u64 = 100_000_000;
+pub(crate) const SMALL: u64 = 100_000_000;
 
 /// One length.
 #[derive(Debug, Clone, Serialize)]

@@ -17,6 +17,7 @@ use crate::system::{CpuFigures, CpuWatch};
 use crate::{Options, Result};
 
 pub use lengths::LengthFigures;
+pub(crate) use lengths::SMALL;
 pub use load::LoadFigures;
 pub use memory::MemoryFigures;
 pub use point::{InferenceFigures, InferenceOptions, Spread, measure_inference};

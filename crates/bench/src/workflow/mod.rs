@@ -117,7 +117,7 @@ impl Bench<'_> {
         one: impl Fn(bool, usize) -> Result<[f64; N]>,
     ) -> Result<Flow> {
         let patience = Patience {
-            least: self.options.count(5, 2),
+            least: self.options.count(3, 2),
             most: self.options.count(40, 10),
             budget: Duration::from_secs(if self.options.quick { 8 } else { 60 }),
         };
