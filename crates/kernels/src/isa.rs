@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::arch::Op;
 use crate::arch::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
-use crate::arch::x86_64::{Amx, Avx2, Avx512Vnni};
+use crate::arch::x86_64::{Amx, Avx2, Avx512Vnni, AvxVnni};
 
 /// An instruction set that this crate has kernels for, slowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,8 @@ pub enum Isa {
     Scalar,
     /// x86-64 with AVX2 and FMA.
     Avx2,
+    /// The same with the INT8 dot products of AVX-VNNI: laptops without AVX-512, of Intel since Alder Lake, of AMD since Zen 5.
+    AvxVnni,
     /// x86-64 with AVX-512 (F, BW, DQ, VL) and its INT8 dot products (VNNI).
     Avx512Vnni,
     /// The same with AMX, whose tiles take over the INT8 and INT4 products of several rows.
@@ -23,13 +25,20 @@ pub enum Isa {
 
 impl Isa {
     /// Every instruction set, slowest first, whether this machine has it or not.
-    pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx];
+    pub const ALL: [Isa; 5] = [
+        Isa::Scalar,
+        Isa::Avx2,
+        Isa::AvxVnni,
+        Isa::Avx512Vnni,
+        Isa::Amx,
+    ];
 
     /// The word that `COMPANION_KERNEL` uses for it.
     pub fn word(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
+            Isa::AvxVnni => "avxvnni",
             Isa::Avx512Vnni => "avx512vnni",
             Isa::Amx => "amx",
         }
@@ -81,7 +90,7 @@ impl fmt::Display for IsaError {
         match self {
             IsaError::Unknown(word) => write!(
                 f,
-                "unknown kernel {word:?}; use scalar, avx2, avx512vnni or amx, or leave COMPANION_KERNEL unset"
+                "unknown kernel {word:?}; use scalar, avx2, avxvnni, avx512vnni or amx, or leave COMPANION_KERNEL unset"
             ),
             IsaError::Unavailable(isa) => write!(
                 f,
@@ -110,6 +119,8 @@ pub(crate) enum Proof {
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
+    AvxVnni(AvxVnni),
+    #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Avx512Vnni),
     #[cfg(target_arch = "x86_64")]
     Amx(Amx),
@@ -121,6 +132,8 @@ impl Proof {
             Isa::Scalar => Some(Proof::Scalar),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Avx2::detect().map(Proof::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => AvxVnni::detect().map(Proof::AvxVnni),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => Avx512Vnni::detect().map(Proof::Avx512Vnni),
             #[cfg(target_arch = "x86_64")]
@@ -175,6 +188,8 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Proof::Avx2(simd) => crate::arch::x86_64::run_avx2(simd, op),
             #[cfg(target_arch = "x86_64")]
+            Proof::AvxVnni(simd) => crate::arch::x86_64::run_avx2(simd.avx2(), op),
+            #[cfg(target_arch = "x86_64")]
             Proof::Avx512Vnni(simd) => crate::arch::x86_64::run_avx512(simd, op),
             #[cfg(target_arch = "x86_64")]
             Proof::Amx(simd) => crate::arch::x86_64::run_avx512(simd.avx512(), op),
@@ -187,6 +202,8 @@ impl Kernels {
             Proof::Scalar => Isa::Scalar,
             #[cfg(target_arch = "x86_64")]
             Proof::Avx2(_) => Isa::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Proof::AvxVnni(_) => Isa::AvxVnni,
             #[cfg(target_arch = "x86_64")]
             Proof::Avx512Vnni(_) => Isa::Avx512Vnni,
             #[cfg(target_arch = "x86_64")]
@@ -204,10 +221,14 @@ impl Kernels {
         use WeightType::{F32, Int4, Int8, Mixed};
         match (self.isa(), weights) {
             (Isa::Scalar, _) => "scalar",
-            (Isa::Avx2, F32) => "x86_64-f32-avx2",
+            // Floats need no integer products.
+            (Isa::Avx2 | Isa::AvxVnni, F32) => "x86_64-f32-avx2",
             (Isa::Avx2, Int8) => "x86_64-int8-avx2",
             (Isa::Avx2, Int4) => "x86_64-int4-avx2",
             (Isa::Avx2, Mixed) => "x86_64-mixed-avx2",
+            (Isa::AvxVnni, Int8) => "x86_64-int8-avxvnni",
+            (Isa::AvxVnni, Int4) => "x86_64-int4-avxvnni",
+            (Isa::AvxVnni, Mixed) => "x86_64-mixed-avxvnni",
             // Floats need neither the integer products nor the tiles.
             (Isa::Avx512Vnni | Isa::Amx, F32) => "x86_64-f32-avx512",
             (Isa::Avx512Vnni, Int8) => "x86_64-int8-avx512vnni",

@@ -73,6 +73,8 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Proof::Avx2(simd) => x86_64::matmul_q_avx2(simd, job),
             #[cfg(target_arch = "x86_64")]
+            Proof::AvxVnni(simd) => x86_64::matmul_q_avx_vnni(simd, job),
+            #[cfg(target_arch = "x86_64")]
             Proof::Avx512Vnni(simd) => x86_64::matmul_q_avx512(simd, job),
             #[cfg(target_arch = "x86_64")]
             Proof::Amx(simd) => x86_64::matmul_q_amx(simd, job),

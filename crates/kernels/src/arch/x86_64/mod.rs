@@ -6,11 +6,13 @@ mod avx512;
 mod q_amx;
 mod q_avx2;
 mod q_avx512;
+mod q_avx_vnni;
 
 pub(crate) use amx::Amx;
 pub(crate) use avx2::run as run_avx2;
 pub(crate) use avx512::run as run_avx512;
 pub(crate) use q_amx::matmul as matmul_q_amx;
+pub(crate) use q_avx_vnni::matmul as matmul_q_avx_vnni;
 pub(crate) use q_avx2::matmul as matmul_q_avx2;
 pub(crate) use q_avx512::matmul as matmul_q_avx512;
 
@@ -24,6 +26,22 @@ impl Avx2 {
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c"))
         .then_some(Avx2(()))
+    }
+}
+
+/// Proof that this machine has AVX-VNNI (INT8 dot products without AVX-512), besides [`Avx2`].
+#[derive(Clone, Copy)]
+pub(crate) struct AvxVnni(Avx2);
+
+impl AvxVnni {
+    pub(crate) fn detect() -> Option<AvxVnni> {
+        let avx2 = Avx2::detect()?;
+        is_x86_feature_detected!("avxvnni").then_some(AvxVnni(avx2))
+    }
+
+    /// Floats are worked on as there.
+    pub(crate) fn avx2(self) -> Avx2 {
+        self.0
     }
 }
 
