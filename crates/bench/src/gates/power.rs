@@ -1,17 +1,22 @@
 //! What the timed gates are worth here: how often they alarm over nothing, and how often they catch a planted slowdown.
+//!
+//! Twenty runs of each kind take most of an hour. What was counted is kept after each pair, beside the machine's record
+//! (`power.json`), and a later measurement of the same commit against the same record goes on from there.
 
-use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use super::timed::Bench;
 use super::{GateOptions, Verdict};
-use crate::Result;
+use crate::{COMMIT, Error, Result};
 
 /// The share of the measured time that is planted.
 const PLANTED: f64 = 0.10;
 
 /// Counts of runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Power {
     /// Runs of each kind.
     pub runs: usize,
@@ -24,16 +29,45 @@ pub struct Power {
 }
 
 /// One gate's counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerRow {
     /// The gate.
-    pub name: &'static str,
+    pub name: String,
     /// Alarms without anything planted.
     pub false_alarms: usize,
     /// Alarms with 10 % planted.
     pub caught: usize,
     /// Of both kinds, what was too noisy to judge: neither alarm nor pass, and not caught.
     pub too_noisy: usize,
+}
+
+/// What was counted so far, and against what.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Kept {
+    commit: String,
+    record: Record,
+    power: Power,
+}
+
+impl Kept {
+    fn path(options: &GateOptions) -> PathBuf {
+        options.records.with_file_name("power.json")
+    }
+
+    /// The counts of before, where they are of this commit and this record; what cannot be read is counted anew.
+    fn load(path: &Path, record: &Record) -> Option<Power> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let kept: Kept = serde_json::from_str(&text).ok()?;
+        (kept.commit == COMMIT && kept.record == *record).then_some(kept.power)
+    }
+
+    fn save(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).expect("names and numbers");
+        std::fs::write(path, text).map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
 }
 
 /// `runs` runs as they are and `runs` with [`PLANTED`], in turns. The models are opened anew for each, as they are when the
@@ -44,19 +78,23 @@ pub(super) fn measure(
     runs: usize,
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Power> {
-    let mut power = Power {
-        runs,
-        gates: Vec::new(),
-        false_alarms: 0,
-        caught: 0,
-    };
-    for run in 1..=runs {
+    let path = Kept::path(options);
+    let mut power = Kept::load(&path, record).unwrap_or_default();
+    while power.runs < runs {
+        let run = power.runs + 1;
         on_step(&format!(
             "power: run {run} of {runs}, as it is and made slower; so far {} false alarms, {} caught",
             power.false_alarms, power.caught
         ));
         power.false_alarms += usize::from(power.run(options, record, 0.0)?);
         power.caught += usize::from(power.run(options, record, PLANTED)?);
+        power.runs = run;
+        let kept = Kept {
+            commit: COMMIT.to_owned(),
+            record: record.clone(),
+            power: power.clone(),
+        };
+        kept.save(&path)?;
     }
     Ok(power)
 }
@@ -68,7 +106,7 @@ impl Power {
         let mut gates = bench.gates()?;
         if self.gates.is_empty() {
             self.gates.extend(gates.iter().map(|gate| PowerRow {
-                name: gate.name,
+                name: gate.name.to_owned(),
                 false_alarms: 0,
                 caught: 0,
                 too_noisy: 0,
@@ -101,7 +139,7 @@ impl Power {
             format!("  {name:<32} {false_alarms:>3} false alarms, {caught:>3} caught")
         };
         lines.extend(self.gates.iter().map(|gate| {
-            let alarms = alarms(gate.name, gate.false_alarms, gate.caught);
+            let alarms = alarms(&gate.name, gate.false_alarms, gate.caught);
             format!("{alarms}, {:>3} too noisy to judge", gate.too_noisy)
         }));
         lines.push(alarms("any of them", self.false_alarms, self.caught));
