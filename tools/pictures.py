@@ -225,6 +225,7 @@ def report_svg(page):
     style = re.search(r"<style>(.*?)</style>", page, re.S)[1]
     colours = variables(style)
     about = re.search(r'<p class="about">(.*?)</p>', page, re.S)[1].split("<br>")[:2]
+    about[1] = re.sub(r"(measured in [^:]*):.*", r"\1", about[1], flags=re.S)  # suite by suite is too long for a line
     card = (PLOT[0] + 2 * PAD, PLOT[1] + 2 * PAD + CAPTION + LEGEND)
     found = list(plots(page))
     width = ACROSS * card[0] + (ACROSS + 1) * GAP

@@ -2,7 +2,7 @@
 # Builds llama.cpp's own bench programs for this very CPU, from the source that llama-cpp-python's sdist on PyPI carries.
 #   bash bench/peers/decoder/build_llama.sh DIR
 # leaves llama-bench, llama-batched-bench, llama-quantize, llama-perplexity and llama-server in DIR/bin, with all that this CPU has
-# (AMX included), and in DIR/bin-avx2 with AVX2, FMA and F16C alone. Only libggml-cpu differs between the two.
+# (AMX included), and in DIR/bin-avx2 with AVX2, FMA, F16C and BMI2 alone. Only libggml-cpu differs between the two.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -10,7 +10,7 @@ python=${PYTHON:-python3}
 version=0.3.36
 [ -e "$dir/built-$version" ] && exit 0
 cd "$dir"
-rm -rf bin bin-avx2
+rm -rf bin bin-avx2 build build-native
 "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-binary :all: "llama-cpp-python==$version"
 tar xzf llama_cpp_python-$version.tar.gz
 configure() {

@@ -11,7 +11,7 @@ timed. Lengths after the first (66, 260 and 650 tokens are 50, 200 and 500 words
 FP32 takes the first length in the first --rounds-f32 rounds: every figure tells its n. A ratio above 1 means that Companion is
 faster. --folder gets a record a length.
 
---isa avx2 keeps everybody to what most laptops have, on a processor that has more: Companion and PyTorch by their environment, llama.cpp by
+--isa avx2 keeps everybody to what most laptops before 2021 have, on a processor that has more: Companion and PyTorch by their environment, llama.cpp by
 a build of its own (--llama DIR/bin-avx2). OpenVINO has no such switch and is left out.
 """
 
@@ -182,7 +182,6 @@ def table(contestants, tokens):
             f = c["figures"][key]
             ratios = [f"{o['figures'][key]['median'] / f['median']:.2f}" for o in ours]
             print(f"| {c['name']} | {f['median']:.1f} | {f['min']:.1f} to {f['max']:.1f} | {f['n']} | " + " | ".join(ratios) + " |")
-    return told
 
 
 def main():
@@ -214,15 +213,28 @@ def main():
         args.openvino = None
     notes, bandwidth = [], []
     contestants = contestants_of(args, notes)
-    take_turns(contestants, args.rounds, lambda: bandwidth.append(read_bandwidth(args.threads)))
-    for tokens in args.prompt_tokens:
-        about = work.describe(args.shape, tokens, args.gen_tokens, args.rows, args.threads, args.isa)
-        about["read_gb_s"] = record.figure(bandwidth, True)
-        print(f"\n{about['title']}; read bandwidth {about['read_gb_s']['median']:.1f} GB/s, load at the end {os.getloadavg()[0]:.1f}")
-        told = table(contestants, tokens)
-        if args.folder:
-            whole = record.record(about, told, args.threads, work.PACKAGES, notes)
+
+    def about(tokens):
+        told = work.describe(args.shape, tokens, args.gen_tokens, args.rows, args.threads, args.isa)
+        return told | {"read_gb_s": record.figure(bandwidth, True)}
+
+    def keep():
+        """The records so far: who dies in a late round takes no earlier ones along."""
+        for tokens in args.prompt_tokens if args.folder and bandwidth else []:
+            told = [c.told(tokens) for c in contestants if c.runs.get(tokens)]
+            whole = record.record(about(tokens), told, args.threads, work.PACKAGES, notes)
             record.tell(whole, args.folder / f"decoder-{args.shape}-{args.rows}-{tokens}.json")
+
+    def before():
+        keep()
+        bandwidth.append(read_bandwidth(args.threads))
+
+    take_turns(contestants, args.rounds, before)
+    keep()
+    for tokens in args.prompt_tokens:
+        told = about(tokens)
+        print(f"\n{told['title']}; read bandwidth {told['read_gb_s']['median']:.1f} GB/s, load at the end {os.getloadavg()[0]:.1f}")
+        table(contestants, tokens)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
 

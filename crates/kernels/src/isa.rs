@@ -15,7 +15,7 @@ pub enum Isa {
     Scalar,
     /// x86-64 with AVX2 and FMA.
     Avx2,
-    /// The same with the INT8 dot products of AVX-VNNI: laptops without AVX-512, of Intel since Alder Lake, of AMD since Zen 5.
+    /// The same with the INT8 dot products of AVX-VNNI: laptops without AVX-512, of Intel since Alder Lake.
     AvxVnni,
     /// x86-64 with AVX-512 (F, BW, DQ, VL) and its INT8 dot products (VNNI).
     Avx512Vnni,

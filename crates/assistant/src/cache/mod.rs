@@ -327,16 +327,10 @@ impl SemanticCache {
             true => drop(leader),
             false => leader.land(&served),
         }
-        let mut state = self.state();
-        state.count("missed", 1);
         metrics::add(Count::Missed, 1);
         metrics::time(Measure::CacheMiss, spent);
         let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
-        let task = request.task.name();
-        state.count("miss_us", micros);
-        state.count(&format!("missed.{task}"), 1);
-        state.count(&format!("miss_us.{task}"), micros);
-        drop(state);
+        self.state().missed(request.task, micros);
         self.flush();
         Ok(served)
     }

@@ -46,8 +46,8 @@ pub(super) struct State {
     by_words: HashMap<([u8; 32], String), Vec<usize>>,
     uses: BTreeMap<i64, AnswerUse>,
     counts: BTreeMap<String, i64>,
-    /// What a request of a kind takes to compute, microseconds: the mean when this process first asked.
-    misses_us: BTreeMap<&'static str, u64>,
+    /// What a request of a kind takes to compute, microseconds, as far as it was asked for: the mean until then.
+    misses_us: BTreeMap<&'static str, Option<u64>>,
     /// Place in the order of use of the next use.
     next_use: i64,
     /// The latest time that was seen, also by earlier processes.
@@ -263,17 +263,27 @@ impl State {
         Ok(counts)
     }
 
+    /// Counts a request that was computed.
+    pub(super) fn missed(&mut self, task: Task, micros: u64) {
+        let task = task.name();
+        self.misses_us.remove(task);
+        self.count("missed", 1);
+        self.count("miss_us", micros);
+        self.count(&format!("missed.{task}"), 1);
+        self.count(&format!("miss_us.{task}"), micros);
+    }
+
     /// What a request of a kind takes to compute on average, microseconds; `None` where none was computed yet.
     pub(super) fn miss_us(&mut self, task: Task) -> StoreResult<Option<u64>> {
         let task = task.name();
         if let Some(known) = self.misses_us.get(task) {
-            return Ok(Some(*known));
+            return Ok(*known);
         }
         let counts = self.counted()?;
         let of = |name| u64::try_from(*counts.get(&format!("{name}.{task}"))?).ok();
         let mean = of("miss_us").zip(of("missed").filter(|n| *n > 0));
         let mean = mean.map(|(micros, n)| micros / n);
-        self.misses_us.extend(mean.map(|mean| (task, mean)));
+        self.misses_us.insert(task, mean);
         Ok(mean)
     }
 
@@ -303,6 +313,7 @@ impl State {
         self.uses.clear();
         if counts {
             self.counts.clear();
+            self.misses_us.clear();
             self.lessons = Lessons::default();
         }
         self.entries.clear();

@@ -78,14 +78,10 @@ fn what_a_request_takes_is_known_by_its_kind() {
     let cache = cache(CacheOptions::default(), &Hands::new());
     let mut state = cache.state();
     assert_eq!(state.miss_us(Task::Generate).unwrap(), None);
-    for (name, more) in [
-        ("missed.generate", 2),
-        ("miss_us.generate", 9_000_000),
-        ("missed.question", 10),
-        ("miss_us.question", 5_000),
-    ] {
-        state.count(name, more);
-    }
+    state.missed(Task::Generate, 8_000_000);
+    assert_eq!(state.miss_us(Task::Generate).unwrap(), Some(8_000_000));
+    state.missed(Task::Generate, 1_000_000);
+    state.missed(Task::Question, 500);
     assert_eq!(state.miss_us(Task::Generate).unwrap(), Some(4_500_000));
     assert_eq!(state.miss_us(Task::Question).unwrap(), Some(500));
     assert_eq!(state.miss_us(Task::Ask).unwrap(), None);

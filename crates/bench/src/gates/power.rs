@@ -1,8 +1,9 @@
 //! What the timed gates are worth here: how often they alarm over nothing, and how often they catch a planted slowdown.
 //!
 //! Twenty runs of each kind take most of an hour. What was counted is kept after each pair, beside the machine's record
-//! (`power.json`), and a later measurement of the same commit against the same record goes on from there.
+//! (`power.json`), and a later measurement by the same programs against the same record goes on from there.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub struct PowerRow {
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Kept {
     commit: String,
+    /// Of what measures and of the program that is started: a commit does not tell of what was changed since.
+    programs: [u64; 2],
     record: Record,
     power: Power,
 }
@@ -54,11 +57,11 @@ impl Kept {
         options.records.with_file_name("power.json")
     }
 
-    /// The counts of before, where they are of this commit and this record; what cannot be read is counted anew.
-    fn load(path: &Path, record: &Record) -> Option<Power> {
+    /// The counts of before, where they are of these programs and this record; what cannot be read is counted anew.
+    fn load(path: &Path, programs: [u64; 2], record: &Record) -> Option<Power> {
         let text = std::fs::read_to_string(path).ok()?;
         let kept: Kept = serde_json::from_str(&text).ok()?;
-        (kept.commit == COMMIT && kept.record == *record).then_some(kept.power)
+        (kept.programs == programs && kept.record == *record).then_some(kept.power)
     }
 
     fn save(&self, path: &Path) -> Result<()> {
@@ -70,6 +73,17 @@ impl Kept {
     }
 }
 
+/// A number that another content of the file would hardly have.
+fn digest(path: &Path) -> Result<u64> {
+    let bytes = std::fs::read(path).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    Ok(hasher.finish())
+}
+
 /// `runs` runs as they are and `runs` with [`PLANTED`], in turns. The models are opened anew for each, as they are when the
 /// gates run: where they lie in memory is a part of the noise.
 pub(super) fn measure(
@@ -79,7 +93,12 @@ pub(super) fn measure(
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Power> {
     let path = Kept::path(options);
-    let mut power = Kept::load(&path, record).unwrap_or_default();
+    let measuring = std::env::current_exe().map_err(|source| Error::Io {
+        path: "this program".into(),
+        source,
+    })?;
+    let programs = [digest(&measuring)?, digest(&options.program)?];
+    let mut power = Kept::load(&path, programs, record).unwrap_or_default();
     while power.runs < runs {
         let run = power.runs + 1;
         on_step(&format!(
@@ -91,6 +110,7 @@ pub(super) fn measure(
         power.runs = run;
         let kept = Kept {
             commit: COMMIT.to_owned(),
+            programs,
             record: record.clone(),
             power: power.clone(),
         };
