@@ -7,6 +7,7 @@ mod q_amx;
 mod q_avx2;
 mod q_avx512;
 mod q_avx_vnni;
+mod q_tile;
 
 pub(crate) use amx::Amx;
 pub(crate) use avx2::run as run_avx2;
