@@ -52,9 +52,9 @@ check: requirements ## Format, lints and docs, with warnings as errors
 	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 
-# Every suite, at full length: half an hour, more where the machine is busy. The language model has random weights of the real shape, 2.5 GB that are
-# kept in target/test-home; DATA=FOLDER adds what other people labelled. The figures become a dated record, and the newest
-# record is what docs/performance.md tells.
+# Every suite, at full length: half an hour, more where the machine is busy. The language model has random weights of the real
+# shape, 2.5 GB that are kept in target/test-home; DATA=FOLDER adds what other people labelled. The figures become a dated
+# record, and the newest record is what docs/performance.md tells.
 BENCHMARK_SHAPE ?= qwen2.5-1.5b
 BENCHMARK_FLAGS ?= --all
 .PHONY: benchmark

@@ -25,7 +25,7 @@ closed_set! {
         HitShipped = "cache.hit_shipped", "Served: a question shipped with the program";
         HitJoined = "cache.hit_joined", "Served: an equal request was being computed";
         Missed = "cache.missed", "Computed";
-        CacheSavedMicros = "cache.saved_micros", "Microseconds saved by hits: what their kind of request takes to compute on average, without what the hit took";
+        CacheSavedMicros = "cache.saved_micros", "Microseconds that hits saved: the mean of computing their kind of request, less the hit";
         Bypassed = "cache.bypassed", "Not looked up";
         RefusedNegation = "cache.refused_negation", "Candidates refused for a negation or opposites";
         RefusedNumbers = "cache.refused_numbers", "Candidates refused for other numbers";

@@ -43,7 +43,7 @@ pub struct PowerRow {
 }
 
 /// What was counted so far, and against what.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Kept {
     commit: String,
     /// Of what measures and of the program that is started: a commit does not tell of what was changed since.
@@ -164,5 +164,57 @@ impl Power {
         }));
         lines.push(alarms("any of them", self.false_alarms, self.caught));
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RecordedGate;
+    use super::*;
+
+    #[test]
+    fn counts_go_on_for_the_same_programs_and_record_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("power.json");
+        let gate = RecordedGate {
+            ratio: 0.1 + 0.2,
+            scatter: 1.0 / 3.0,
+            runs: 5,
+        };
+        let record = Record {
+            commit: "abc".to_owned(),
+            gates: [("a gate".to_owned(), gate)].into(),
+        };
+        let power = Power {
+            runs: 3,
+            caught: 3,
+            ..Power::default()
+        };
+        let kept = Kept {
+            commit: "abc".to_owned(),
+            programs: [1, u64::MAX],
+            record: record.clone(),
+            power: power.clone(),
+        };
+        assert_eq!(Kept::load(&path, [1, u64::MAX], &record), None);
+        kept.save(&path).unwrap();
+        assert_eq!(Kept::load(&path, [1, u64::MAX], &record), Some(power));
+        assert_eq!(Kept::load(&path, [2, u64::MAX], &record), None);
+        let other = Record {
+            commit: "abd".to_owned(),
+            ..record
+        };
+        assert_eq!(Kept::load(&path, [1, u64::MAX], &other), None);
+    }
+
+    #[test]
+    fn another_program_has_another_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("program");
+        std::fs::write(&path, "one").unwrap();
+        let one = digest(&path).unwrap();
+        assert_eq!(digest(&path).unwrap(), one);
+        std::fs::write(&path, "two").unwrap();
+        assert_ne!(digest(&path).unwrap(), one);
     }
 }
