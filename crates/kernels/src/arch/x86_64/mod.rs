@@ -6,6 +6,7 @@ mod avx512;
 mod q_amx;
 mod q_avx2;
 mod q_avx512;
+mod q_avx512_many;
 mod q_avx_vnni;
 mod q_tile;
 

@@ -1,15 +1,15 @@
-//! The quantized product with AVX-512 VNNI: `vpdpbusd` adds four byte products to each of 16 sums, exactly.
+//! The quantized product of few rows with AVX-512 VNNI: `vpdpbusd` adds four byte products to each of 16 sums, exactly.
 //!
-//! Few rows are bound by the memory that the weights come from. One thread that reads one stream gets 13.5 GB/s
+//! They are bound by the memory that the weights come from. One thread that reads one stream gets 13.5 GB/s
 //! where eight streams side by side get 22 (Sapphire Rapids, 4 KB pages), so one row reads eight panels at
 //! once, and 2 to 4 rows read four. More rows share what was loaded, a tile of up to 8 rows by 2 panels
-//! keeping 16 sums of the 32 registers.
+//! keeping 16 sums of the 32 registers; what is best for many rows is in [`super::q_avx512_many`].
 
 #![allow(clippy::needless_range_loop)] // Rows and panels index several arrays at once.
 
 use std::arch::x86_64::*;
 
-use super::Avx512Vnni;
+use super::{Avx512Vnni, q_avx512_many};
 use crate::PANEL;
 use crate::quantized::Job;
 
@@ -17,12 +17,20 @@ use crate::quantized::Job;
 pub(crate) fn matmul(_: Avx512Vnni, mut job: Job<'_, '_>) {
     // SAFETY: `Avx512Vnni` exists only if detection found the instructions, and the sizes of a `Job` are checked.
     unsafe {
-        match job.w.shape().bits {
-            8 => enabled::<8>(&mut job),
-            _ => enabled::<4>(&mut job),
+        match (job.w.shape().bits, job.rows.len()) {
+            (8, ..=FEW_BYTES) => enabled::<8>(&mut job),
+            (8, _) => q_avx512_many::enabled::<8>(&mut job),
+            (_, ..=FEW_NIBBLES) => enabled::<4>(&mut job),
+            (_, _) => q_avx512_many::enabled::<4>(&mut job),
         }
     }
 }
+
+/// Rows for which this is faster, with codes of 8 bits: one tile has them all, so the weights are read once.
+const FEW_BYTES: usize = 8;
+
+/// The same with 4 bits, which would have to be widened.
+const FEW_NIBBLES: usize = 16;
 
 /// Bytes of activations that are worked on at a time: a third of the first-level cache (48 KB).
 const ROW_BYTES: usize = 16 << 10;
