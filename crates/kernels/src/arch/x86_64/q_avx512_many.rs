@@ -20,8 +20,8 @@ const MOST: usize = 6;
 /// Panels of the widest tile.
 const WIDE: usize = 4;
 
-/// Bytes of 8-bit codes that stay while the rows pass: half of the first-level cache (48 KB).
-const BLOCK: usize = 24 << 10;
+/// Bytes of 8-bit codes that stay while the rows pass: two thirds of the first-level cache (48 KB).
+const BLOCK: usize = 32 << 10;
 
 /// Tiles whose floats wait, 64 KB: as many as are met in a prompt's usual step.
 const TILES: usize = 43;
@@ -53,16 +53,56 @@ pub(super) unsafe fn enabled<const BITS: u32>(job: &mut Job<'_, '_>) {
         widened: MaybeUninit::uninit(),
         totals: [MaybeUninit::uninit(); TILES],
     };
+    let inputs = Inputs::of(job);
     let mut panel = job.panels.start;
     while panel < job.panels.end {
         // SAFETY: the features are enabled here, and the panels are in the job.
         panel += unsafe {
             match job.panels.end - panel {
-                1 => panels::<BITS, 1>(job, panel, &mut scratch),
-                2 | 3 => panels::<BITS, 2>(job, panel, &mut scratch),
-                _ => panels::<BITS, WIDE>(job, panel, &mut scratch),
+                1 => panels::<BITS, 1>(job, &inputs, panel, &mut scratch),
+                2 | 3 => panels::<BITS, 2>(job, &inputs, panel, &mut scratch),
+                _ => panels::<BITS, WIDE>(job, &inputs, panel, &mut scratch),
             }
         };
+    }
+}
+
+/// The rows of a job: codes `[rows, groups · group]`, scales and sums `[rows, groups]`.
+struct Inputs {
+    codes: *const i8,
+    scales: *const f32,
+    sums: *const i32,
+    groups: usize,
+    group: usize,
+}
+
+impl Inputs {
+    fn of(job: &Job<'_, '_>) -> Inputs {
+        let (groups, group) = (job.w.shape().groups(), job.w.shape().group);
+        let of = |size: usize| job.rows.start * size..job.rows.end * size;
+        Inputs {
+            codes: job.x.codes()[of(groups * group)].as_ptr(),
+            scales: job.x.scales()[of(groups)].as_ptr(),
+            sums: job.x.sums()[of(groups)].as_ptr(),
+            groups,
+            group,
+        }
+    }
+
+    /// Asks for the codes of `rows` and `groups`, which lie in a few lines of each row.
+    #[inline(always)]
+    fn will_read(&self, rows: Range<usize>, groups: &Range<usize>) {
+        for row in rows {
+            let at = row * self.groups + groups.start;
+            let (from, len) = (
+                self.codes.wrapping_add(at * self.group),
+                groups.len() * self.group,
+            );
+            for line in (0..len).step_by(LINE) {
+                // SAFETY: any address may be asked for.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line)) };
+            }
+        }
     }
 }
 
@@ -73,14 +113,14 @@ pub(super) unsafe fn enabled<const BITS: u32>(job: &mut Job<'_, '_>) {
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 unsafe fn panels<const BITS: u32, const WIDTH: usize>(
     job: &mut Job<'_, '_>,
+    inputs: &Inputs,
     panel: usize,
     scratch: &mut Scratch,
 ) -> usize {
-    let (rows, shape) = (job.rows.len(), job.w.shape());
+    let rows = job.rows.len();
     let tiles = rows.div_ceil(MOST);
-    let rows_of = |tile: usize| rows * tile / tiles..rows * (tile + 1) / tiles;
-    let at_once = BLOCK / (WIDE * PANEL * shape.group);
-    let far = rows * shape.padded_k() > NEAR;
+    let far = rows * inputs.groups * inputs.group > NEAR;
+    let at_once = BLOCK / (WIDE * PANEL * inputs.group);
     // The weights of the next panels come from memory while these are worked on.
     let next = (panel + WIDTH).min(job.panels.end)..(panel + 2 * WIDTH).min(job.panels.end);
     let next = job.w.codes(next);
@@ -94,37 +134,43 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
         },
     };
     for start in (0..tiles).step_by(TILES) {
-        let tiles = start..(start + TILES).min(tiles);
-        for from in (0..shape.groups()).step_by(at_once) {
-            let groups = from..(from + at_once).min(shape.groups());
-            let last = groups.end == shape.groups();
+        // Tiles of even height: 7 rows are 3 and 4, not 6 and 1.
+        let count = (tiles - start).min(TILES);
+        let mut starts = [0; TILES + 1];
+        for (i, first) in starts.iter_mut().enumerate().take(count + 1) {
+            *first = rows * (start + i) / tiles;
+        }
+        for from in (0..inputs.groups).step_by(at_once) {
+            let groups = from..(from + at_once).min(inputs.groups);
+            let last = groups.end == inputs.groups;
             let block = Block::of::<BITS>(job, panel..panel + WIDTH, groups, &mut scratch.widened);
-            for (tile, total) in tiles.clone().zip(&mut scratch.totals) {
-                let rows = rows_of(tile);
-                if far && tile + 1 < tiles.end {
-                    will_read(job, rows_of(tile + 1), &block.groups);
+            for tile in 0..count {
+                let (first, height) = (starts[tile], starts[tile + 1] - starts[tile]);
+                if far && tile + 1 < count {
+                    inputs.will_read(starts[tile + 1]..starts[tile + 2], &block.groups);
                 }
                 if last {
-                    will_write(job, rows.clone(), panel..panel + WIDTH);
+                    will_write(job, first..first + height, panel..panel + WIDTH);
                 }
+                let total = &mut scratch.totals[tile];
                 if from == 0 {
                     total.write([0.0; MOST * WIDE * PANEL]);
                 }
                 // SAFETY: the caller promises it, the rows are in the job, and floats were written at first.
                 unsafe {
                     let total = total.assume_init_mut();
-                    match rows.len() {
-                        1 => add_tile::<1, WIDTH>(job, rows.start, &block, &ahead, total),
-                        2 => add_tile::<2, WIDTH>(job, rows.start, &block, &ahead, total),
-                        3 => add_tile::<3, WIDTH>(job, rows.start, &block, &ahead, total),
-                        4 => add_tile::<4, WIDTH>(job, rows.start, &block, &ahead, total),
-                        5 => add_tile::<5, WIDTH>(job, rows.start, &block, &ahead, total),
-                        6 => add_tile::<6, WIDTH>(job, rows.start, &block, &ahead, total),
+                    match height {
+                        6 => add_tile::<6, WIDTH>(inputs, first, &block, &ahead, total),
+                        5 => add_tile::<5, WIDTH>(inputs, first, &block, &ahead, total),
+                        4 => add_tile::<4, WIDTH>(inputs, first, &block, &ahead, total),
+                        3 => add_tile::<3, WIDTH>(inputs, first, &block, &ahead, total),
+                        2 => add_tile::<2, WIDTH>(inputs, first, &block, &ahead, total),
+                        1 => add_tile::<1, WIDTH>(inputs, first, &block, &ahead, total),
                         _ => unreachable!("no tile is higher than `MOST`"),
                     }
-                    ahead.advance(block.groups.len() * shape.group / 4);
+                    ahead.advance(block.groups.len() * inputs.group / 4);
                     if last {
-                        write(job, rows, panel..panel + WIDTH, total);
+                        write(job, first..first + height, panel..panel + WIDTH, total);
                     }
                 }
             }
@@ -135,11 +181,12 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
 
 /// Codes of a few panels and groups, a byte each.
 struct Block {
-    panels: Range<usize>,
     groups: Range<usize>,
     codes: *const u8,
     /// From one panel's codes to the next one's.
     stride: usize,
+    /// Of the first panel, `[panels, all groups, PANEL]`.
+    scales: *const u16,
     /// What a code is more than its weight.
     bias: i32,
 }
@@ -168,10 +215,10 @@ impl Block {
             (widened.as_ptr(), stride)
         };
         Block {
-            panels,
             groups,
             codes,
             stride,
+            scales: job.w.scales(panels).as_ptr(),
             bias: shape.bias(),
         }
     }
@@ -214,39 +261,36 @@ fn widen(codes: &[u8], to: &mut [u8]) {
     }
 }
 
-/// Adds to `total` what the groups of the block give for the `HEIGHT` rows from `first` on (counted from the job's).
+/// Adds to `total` what the groups of the block give for the `HEIGHT` rows from `first` on.
 ///
 /// # Safety
-/// The block is of `WIDTH` panels of the job, the rows are in the job, and the features are enabled.
+/// The block has `WIDTH` panels, the rows are among the inputs, and the features are enabled.
 #[inline(never)]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
-    job: &Job<'_, '_>,
+    inputs: &Inputs,
     first: usize,
     block: &Block,
     ahead: &Ahead,
     total: &mut Total,
 ) {
-    let shape = job.w.shape();
-    let (groups, group) = (shape.groups(), shape.group);
+    let (groups, group) = (inputs.groups, inputs.group);
     let k = groups * group;
-    let row = job.rows.start + first;
-    let inputs = job.x.codes()[row * k..][..HEIGHT * k].as_ptr();
-    let row_scales = job.x.scales()[row * groups..][..HEIGHT * groups].as_ptr();
-    let row_sums = job.x.sums()[row * groups..][..HEIGHT * groups].as_ptr();
-    let scales = job.w.scales(block.panels.clone()).as_ptr();
     let (lines, step, total) = (group / 4, ahead.step, total.as_mut_ptr());
+    let codes_of = inputs.codes.wrapping_add(first * k);
+    let row_scales = inputs.scales.wrapping_add(first * groups);
+    let row_sums = inputs.sums.wrapping_add(first * groups);
     for g in block.groups.clone() {
         // What the group before left in `total` is to be read from there: the registers are for the sums.
         compiler_fence(Ordering::SeqCst);
-        // SAFETY: group `g < groups`, panel `p < WIDTH`, row `i < HEIGHT` and `line < lines` are within the slices
-        // above, the block and the tile.
+        // SAFETY: group `g < groups`, panel `p < WIDTH`, row `i < HEIGHT` and `line < lines` are within the inputs,
+        // the block and the tile.
         unsafe {
             let mut dots: [[__m512i; WIDTH]; HEIGHT] = std::array::from_fn(|i| {
                 let offset = -(block.bias * *row_sums.add(i * groups + g));
                 [_mm512_set1_epi32(offset); WIDTH]
             });
-            let inputs = inputs.add(g * group);
+            let inputs = codes_of.add(g * group);
             let codes = block.codes.add((g - block.groups.start) * group * PANEL);
             let ahead = ahead
                 .from
@@ -267,7 +311,7 @@ unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
                 }
             }
             let scale: [__m512; WIDTH] = std::array::from_fn(|p| {
-                let scale = scales.add((p * groups + g) * PANEL);
+                let scale = block.scales.add((p * groups + g) * PANEL);
                 _mm512_cvtph_ps(_mm256_loadu_si256(scale.cast()))
             });
             for i in 0..HEIGHT {
@@ -280,21 +324,6 @@ unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
                 }
             }
         }
-    }
-}
-
-/// Asks for the inputs of the next tile, which lie in a few lines of each row.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn will_read(job: &Job<'_, '_>, rows: Range<usize>, groups: &Range<usize>) {
-    let (all, group) = (job.w.shape().groups(), job.w.shape().group);
-    for row in rows {
-        let row = (job.rows.start + row) * all;
-        let inputs = &job.x.codes()[(row + groups.start) * group..(row + groups.end) * group];
-        for line in inputs.chunks(LINE) {
-            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr());
-        }
-        _mm_prefetch::<_MM_HINT_T0>(job.x.scales()[row + groups.start..].as_ptr().cast());
-        _mm_prefetch::<_MM_HINT_T0>(job.x.sums()[row + groups.start..].as_ptr().cast());
     }
 }
 
