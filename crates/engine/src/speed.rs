@@ -15,7 +15,7 @@ use crate::decoder::MAX_ROWS;
 use crate::generate::SplitMix64;
 use crate::kv_cache::{KvCache, KvKind, PageShape, Room, Sequence};
 use crate::model::qwen2::matrix::{F32Part, Matrix, Quantized};
-use crate::model::qwen2::{self, Config, Logits, Part, Place, Qwen2};
+use crate::model::qwen2::{self, Config, Logits, Part, Qwen2};
 use crate::pool::{self, Pool, Team};
 use crate::synth::{self, SynthQuant};
 use crate::weights::{Tensor, Weights};
@@ -253,16 +253,12 @@ impl Probe {
         let begun = Instant::now();
         let mut starts = Vec::new();
         hands.pool.wake();
-        let logits = self.model.forward_observed(
+        let logits = self.model.forward_timed(
             hands.kernels,
             Team::All(&hands.pool),
             &mut parts,
             work,
-            &mut |_, place, _| {
-                if matches!(place, Place::Qkv | Place::Head) {
-                    starts.push(ms(begun));
-                }
-            },
+            &mut || starts.push(ms(begun)),
         );
         let end = ms(begun);
         std::hint::black_box(logits);
@@ -334,7 +330,7 @@ impl Needs {
 fn work_bytes(config: &Config) -> u64 {
     let heads = config.num_attention_heads * config.head_dim;
     let (h, inner) = (config.hidden_size, config.intermediate_size);
-    let row = 3 * h + config.qkv_size() + heads + 3 * inner;
+    let row = 3 * h + config.qkv_size() + heads + 2 * inner;
     // The quantized inputs of the widest product: a byte each, and a scale and a sum for each group.
     let bytes = inner.max(h) * 9 / 8;
     (MAX_ROWS * (4 * row + bytes) + 4 * config.vocab_size) as u64

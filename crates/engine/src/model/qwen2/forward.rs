@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kernels::{KV_TOKENS, Kernels, KvBlock, KvShape, MatMut, QRows};
 
+use super::matrix::{ROWS_A_TASK, by_rows};
 use super::rope::Angles;
 use super::{Layer, Qwen2};
 use crate::kv_cache::Page;
@@ -30,20 +31,6 @@ pub(crate) enum Logits {
     All,
 }
 
-/// Which of a layer's matrices reads an input: for those who watch a forward pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Place {
-    Qkv,
-    Output,
-    GateUp,
-    Down,
-    Head,
-}
-
-/// Sees the input of each linear layer, `[rows, inputs]`: layer, place, input. Behind the keys and values of the
-/// last layer only the rows that lead to logits are there.
-pub(crate) type Observer<'a> = &'a mut dyn FnMut(usize, Place, &[f32]);
-
 /// The matrices between the layers, kept from one step to the next.
 #[derive(Default)]
 pub(crate) struct Work {
@@ -61,9 +48,6 @@ pub(crate) struct Work {
 thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = RefCell::default();
 }
-
-/// Rows that are worth a task of their own in what is done row by row.
-const ROWS_A_TASK: usize = 8;
 
 /// Rows of a task of attention.
 const ATTENTION_ROWS: usize = 16;
@@ -101,17 +85,17 @@ impl Qwen2 {
         parts: &mut [Part<'_>],
         work: &mut Work,
     ) -> Vec<f32> {
-        self.forward_observed(kernels, team, parts, work, &mut |_, _, _| ())
+        self.forward_timed(kernels, team, parts, work, &mut || ())
     }
 
-    /// [`Qwen2::forward`], with someone watching.
-    pub(crate) fn forward_observed(
+    /// [`Qwen2::forward`], with `begins` called as each layer begins, and the head.
+    pub(crate) fn forward_timed(
         &self,
         kernels: Kernels,
         team: Team<'_>,
         parts: &mut [Part<'_>],
         work: &mut Work,
-        observe: Observer<'_>,
+        begins: &mut dyn FnMut(),
     ) -> Vec<f32> {
         let hands = Hands { kernels, team };
         let h = self.config.hidden_size;
@@ -127,7 +111,7 @@ impl Qwen2 {
         let first = &self.layers[0].attention_norm;
         hands.norm(&mut work.hidden, &[], first, eps, &mut work.normed);
         for (l, layer) in self.layers.iter().enumerate() {
-            observe(l, Place::Qkv, &work.normed);
+            begins();
             resize(&mut work.qkv, count * self.config.qkv_size());
             layer.qkv.apply(
                 kernels,
@@ -150,7 +134,6 @@ impl Qwen2 {
             }
             self.attend(hands, l, parts, &rows, work);
             let heads = self.config.num_attention_heads * self.config.head_dim;
-            observe(l, Place::Output, &work.context);
             layer.output.apply(
                 kernels,
                 team,
@@ -162,14 +145,10 @@ impl Qwen2 {
             let next = (self.layers.get(l + 1)).map_or(&self.norm, |next| &next.attention_norm);
             let norm = &layer.mlp_norm;
             hands.norm(&mut work.hidden, &work.outer, norm, eps, &mut work.normed);
-
-            observe(l, Place::GateUp, &work.normed);
-            self.feed_forward(hands, layer, count, work, &mut |inner| {
-                observe(l, Place::Down, inner);
-            });
+            self.feed_forward(hands, layer, count, work);
             hands.norm(&mut work.hidden, &work.outer, next, eps, &mut work.normed);
         }
-        observe(self.layers.len(), Place::Head, &work.normed);
+        begins();
         let mut logits = vec![0.0; count * self.config.vocab_size];
         let head = self.head.as_ref().unwrap_or(&self.embeddings);
         head.apply(kernels, team, &work.normed, h, &mut work.bytes, &mut logits);
@@ -181,7 +160,7 @@ impl Qwen2 {
         let h = self.config.hidden_size;
         let ids: Vec<u32> = parts.iter().flat_map(|part| part.tokens).copied().collect();
         resize(hidden, ids.len() * h);
-        hands.by_rows(hidden, h, |first, rows| {
+        by_rows(hands.team, hidden, h, |first, rows| {
             for (row, id) in rows.chunks_exact_mut(h).zip(&ids[first..]) {
                 self.embeddings.row(*id as usize, row);
             }
@@ -283,18 +262,10 @@ impl Qwen2 {
     }
 
     /// `outer = down(silu(gate(normed)) · up(normed))`.
-    fn feed_forward(
-        &self,
-        hands: Hands<'_>,
-        layer: &Layer,
-        rows: usize,
-        work: &mut Work,
-        observe: &mut dyn FnMut(&[f32]),
-    ) {
+    fn feed_forward(&self, hands: Hands<'_>, layer: &Layer, rows: usize, work: &mut Work) {
         let (h, width) = (self.config.hidden_size, self.config.intermediate_size);
         let Hands { kernels, team } = hands;
         resize(&mut work.gate_up, rows * 2 * width);
-        resize(&mut work.inner, rows * width);
         layer.gate_up.apply(
             kernels,
             team,
@@ -304,16 +275,14 @@ impl Qwen2 {
             &mut work.gate_up,
         );
         let gate_up = &work.gate_up;
-        hands.by_rows(&mut work.inner, width, |first, rows| {
-            let gate_up = &gate_up[first * 2 * width..][..2 * rows.len()];
-            kernels.silu_mul(gate_up, width, rows);
-        });
-        observe(&work.inner);
-        layer.down.apply(
+        layer.down.apply_made(
             kernels,
             team,
-            &work.inner,
-            width,
+            |first, rows| {
+                let gate_up = &gate_up[first * 2 * width..][..2 * rows.len()];
+                kernels.silu_mul(gate_up, width, rows);
+            },
+            (width, &mut work.inner),
             &mut work.bytes,
             &mut work.outer,
         );
@@ -347,19 +316,6 @@ impl Hands<'_> {
         self.team.for_each(tasks, |(x, residual, out)| {
             self.kernels.rms_norm(x, residual, gamma, eps, out);
         });
-    }
-
-    /// Gives blocks of the rows of `matrix`, `width` wide, to `task`, with the index of the first.
-    fn by_rows(self, matrix: &mut [f32], width: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
-        let mut rest = matrix;
-        let count = rest.len() / width;
-        let cut = |range: std::ops::Range<usize>| {
-            let (block, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
-            rest = others;
-            (range.start, block)
-        };
-        let tasks = self.team.split(count, ROWS_A_TASK).map(cut).collect();
-        self.team.for_each(tasks, |(first, rows)| task(first, rows));
     }
 }
 

@@ -1,8 +1,9 @@
 //! A linear layer of a decoder, float or quantized: the one place that knows which.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use kernels::{Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QShape, WeightType};
+use kernels::{Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QRowsMut, QShape, WeightType};
 
 use crate::pool::Team;
 use crate::weights::Tensor;
@@ -48,8 +49,13 @@ const PANELS_TOGETHER: usize = 8;
 /// A task of a product: columns, and the part of the result that they make.
 type Tile<'a> = (Range<usize>, MatMut<'a>);
 
-/// Rows that are worth a task of their own where activations are quantized.
-const ROWS_A_TASK: usize = 8;
+/// Rows that are worth a task of their own in what is done row by row.
+pub(super) const ROWS_A_TASK: usize = 8;
+
+thread_local! {
+    /// A row between its making and its bytes.
+    static MADE: RefCell<Vec<f32>> = RefCell::default();
+}
 
 impl Matrix {
     /// Columns of the result.
@@ -124,6 +130,30 @@ impl Matrix {
         }
     }
 
+    /// [`Matrix::apply`] to rows that `make` writes, each block by the index of its first. A quantized matrix takes a row as
+    /// soon as it is made, and the floats never leave the caches; a float matrix has them all in `x`.
+    pub(crate) fn apply_made(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        make: impl Fn(usize, &mut [f32]) + Sync,
+        (inputs, x): (usize, &mut Vec<f32>),
+        bytes: &mut QRows,
+        y: &mut [f32],
+    ) {
+        match self {
+            Matrix::F32 { .. } => {
+                x.resize(y.len() / self.outputs() * inputs, 0.0);
+                by_rows(team, x, inputs, make);
+                self.apply(kernels, team, x, inputs, bytes, y);
+            }
+            Matrix::Quantized(q) => {
+                let y = MatMut::new(y, self.outputs());
+                q.apply_made(kernels, team, make, bytes, y);
+            }
+        }
+    }
+
     /// Row `id` of the table that is stored as this matrix, `[outputs, inputs]`.
     pub(crate) fn row(&self, id: usize, to: &mut [f32]) {
         match self {
@@ -143,20 +173,60 @@ impl Quantized {
     }
 
     fn apply(&self, kernels: Kernels, team: Team<'_>, x: &[f32], bytes: &mut QRows, y: MatMut<'_>) {
-        let QShape { k, group, .. } = self.shape;
-        bytes.reset(y.rows(), k, group);
+        let k = self.shape.k;
         let smooth = self.smooth.as_deref();
+        self.quantize(team, y.rows(), bytes, |rows, block| {
+            kernels.quantize_rows(&x[rows.start * k..rows.end * k], smooth, block);
+        });
+        self.multiply(kernels, team, bytes, y);
+    }
+
+    /// See [`Matrix::apply_made`].
+    fn apply_made(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        make: impl Fn(usize, &mut [f32]) + Sync,
+        bytes: &mut QRows,
+        y: MatMut<'_>,
+    ) {
+        let smooth = self.smooth.as_deref();
+        self.quantize(team, y.rows(), bytes, |rows, mut block| {
+            let mut made = MADE.take();
+            made.resize(self.shape.k, 0.0);
+            for row in rows {
+                let (one, others) = block.split(1);
+                block = others;
+                make(row, &mut made);
+                kernels.quantize_rows(&made, smooth, one);
+            }
+            MADE.set(made);
+        });
+        self.multiply(kernels, team, bytes, y);
+    }
+
+    /// Gives blocks of `rows` rows to `task`, which quantizes them.
+    fn quantize(
+        &self,
+        team: Team<'_>,
+        rows: usize,
+        bytes: &mut QRows,
+        task: impl Fn(Range<usize>, QRowsMut<'_>) + Sync,
+    ) {
+        bytes.reset(rows, self.shape.k, self.shape.group);
         let mut blocks = Vec::new();
         let mut rest = bytes.as_mut();
-        for rows in team.split(y.rows(), ROWS_A_TASK) {
+        for rows in team.split(rows, ROWS_A_TASK) {
             let (block, others) = rest.split(rows.len());
             rest = others;
-            blocks.push((&x[rows.start * k..rows.end * k], block));
+            blocks.push((rows, block));
         }
-        team.for_each(blocks, |(x, block)| {
-            kernels.quantize_rows(x, smooth, block);
-        });
-        let (bytes, matrix, bias) = (&*bytes, self.view(), self.bias.as_deref());
+        team.for_each(blocks, |(rows, block)| task(rows, block));
+    }
+
+    /// The product with what was quantized.
+    fn multiply(&self, kernels: Kernels, team: Team<'_>, bytes: &QRows, y: MatMut<'_>) {
+        let (matrix, bias) = (self.view(), self.bias.as_deref());
         let rows = y.rows();
         let tiles = match rows <= FEW_ROWS {
             true => {
@@ -170,6 +240,24 @@ impl Quantized {
             kernels.matmul_q(bytes, 0..rows, matrix, panels, bias, &mut y);
         });
     }
+}
+
+/// Gives blocks of the rows of `matrix`, `width` wide, to `task`, with the index of the first.
+pub(super) fn by_rows(
+    team: Team<'_>,
+    matrix: &mut [f32],
+    width: usize,
+    task: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let mut rest = matrix;
+    let count = rest.len() / width;
+    let cut = |range: Range<usize>| {
+        let (block, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
+        rest = others;
+        (range.start, block)
+    };
+    let tasks = team.split(count, ROWS_A_TASK).map(cut).collect();
+    team.for_each(tasks, |(first, rows)| task(first, rows));
 }
 
 /// Cuts a result into tasks by columns, `step` or a multiple at a time: each weight is then read by one

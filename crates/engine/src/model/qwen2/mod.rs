@@ -17,8 +17,6 @@ use kernels::{Kernels, KvShape, WeightType};
 
 pub use config::Config;
 pub(crate) use forward::{Logits, Part, Work};
-#[allow(unused_imports)] // For the quantizer, which watches a forward pass.
-pub(crate) use forward::{Observer, Place};
 pub(crate) use load::FORMAT;
 use matrix::Matrix;
 use rope::Rotation;
