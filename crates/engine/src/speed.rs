@@ -253,7 +253,7 @@ impl Probe {
         let begun = Instant::now();
         let mut starts = Vec::new();
         hands.pool.wake();
-        let logits = self.model.forward_timed(
+        let logits = self.model.forward_marked(
             hands.kernels,
             Team::All(&hands.pool),
             &mut parts,
@@ -326,7 +326,7 @@ impl Needs {
     }
 }
 
-/// Bytes of [`qwen2::Work`] for a step of [`MAX_ROWS`] rows, and of one row of logits.
+/// Bytes of [`qwen2::Work`] for a step of [`MAX_ROWS`] rows of a quantized model, and of one row of logits.
 fn work_bytes(config: &Config) -> u64 {
     let heads = config.num_attention_heads * config.head_dim;
     let (h, inner) = (config.hidden_size, config.intermediate_size);

@@ -39,6 +39,7 @@ pub(crate) struct Work {
     qkv: Vec<f32>,
     context: Vec<f32>,
     gate_up: Vec<f32>,
+    /// Of float models alone.
     inner: Vec<f32>,
     outer: Vec<f32>,
     angles: Angles,
@@ -85,11 +86,11 @@ impl Qwen2 {
         parts: &mut [Part<'_>],
         work: &mut Work,
     ) -> Vec<f32> {
-        self.forward_timed(kernels, team, parts, work, &mut || ())
+        self.forward_marked(kernels, team, parts, work, &mut || ())
     }
 
     /// [`Qwen2::forward`], with `begins` called as each layer begins, and the head.
-    pub(crate) fn forward_timed(
+    pub(crate) fn forward_marked(
         &self,
         kernels: Kernels,
         team: Team<'_>,

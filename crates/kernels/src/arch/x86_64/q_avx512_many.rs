@@ -20,10 +20,10 @@ const MOST: usize = 6;
 /// Panels of the widest tile.
 const WIDE: usize = 4;
 
-/// Bytes of 8-bit codes that stay while the rows pass: two thirds of the first-level cache (48 KB).
+/// Bytes of 8-bit codes that stay while the rows pass: two thirds of a first-level cache of 48 KB (Intel since 2019; others have 32).
 const BLOCK: usize = 32 << 10;
 
-/// Tiles whose floats wait, 64 KB: as many as are met in a prompt's usual step.
+/// Tiles whose floats wait, 64 KB: 258 rows, of which a step of a decoder has 256 at most.
 const TILES: usize = 43;
 
 /// Bytes of inputs that are found in the second-level cache without being asked for.
@@ -39,7 +39,7 @@ type Total = [f32; MOST * WIDE * PANEL];
 #[repr(align(64))]
 struct Scratch {
     /// Codes of 4 bits, widened.
-    widened: MaybeUninit<[u8; BLOCK]>,
+    widened: [u8; BLOCK],
     totals: [MaybeUninit<Total>; TILES],
 }
 
@@ -50,7 +50,7 @@ struct Scratch {
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) unsafe fn enabled<const BITS: u32>(job: &mut Job<'_, '_>) {
     let mut scratch = Scratch {
-        widened: MaybeUninit::uninit(),
+        widened: [0; BLOCK],
         totals: [MaybeUninit::uninit(); TILES],
     };
     let inputs = Inputs::of(job);
@@ -65,6 +65,13 @@ pub(super) unsafe fn enabled<const BITS: u32>(job: &mut Job<'_, '_>) {
             }
         };
     }
+}
+
+/// Asks for the line at `address`, which may be any.
+#[inline(always)]
+fn ask<const HINT: i32>(address: *const u8) {
+    // SAFETY: nothing is read, and every processor of this architecture can.
+    unsafe { _mm_prefetch::<HINT>(address.cast()) };
 }
 
 /// The rows of a job: codes `[rows, groups · group]`, scales and sums `[rows, groups]`.
@@ -99,8 +106,7 @@ impl Inputs {
                 groups.len() * self.group,
             );
             for line in (0..len).step_by(LINE) {
-                // SAFETY: any address may be asked for.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line)) };
+                ask::<_MM_HINT_T0>(from.wrapping_add(line).cast());
             }
         }
     }
@@ -127,17 +133,17 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
     let mut ahead = Ahead {
         from: next.as_ptr(),
         left: next.len(),
-        step: if BITS == 8 && tiles < 4 {
-            2 * LINE
-        } else {
-            LINE
+        step: match tiles {
+            _ if next.is_empty() => 0,
+            ..4 if BITS == 8 => 2 * LINE,
+            _ => LINE,
         },
     };
     for start in (0..tiles).step_by(TILES) {
         // Tiles of even height: 7 rows are 3 and 4, not 6 and 1.
         let count = (tiles - start).min(TILES);
-        let mut starts = [0; TILES + 1];
-        for (i, first) in starts.iter_mut().enumerate().take(count + 1) {
+        let mut row_of = [0; TILES + 1];
+        for (i, first) in row_of.iter_mut().enumerate().take(count + 1) {
             *first = rows * (start + i) / tiles;
         }
         for from in (0..inputs.groups).step_by(at_once) {
@@ -145,9 +151,9 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
             let last = groups.end == inputs.groups;
             let block = Block::of::<BITS>(job, panel..panel + WIDTH, groups, &mut scratch.widened);
             for tile in 0..count {
-                let (first, height) = (starts[tile], starts[tile + 1] - starts[tile]);
+                let (first, height) = (row_of[tile], row_of[tile + 1] - row_of[tile]);
                 if far && tile + 1 < count {
-                    inputs.will_read(starts[tile + 1]..starts[tile + 2], &block.groups);
+                    inputs.will_read(row_of[tile + 1]..row_of[tile + 2], &block.groups);
                 }
                 if last {
                     will_write(job, first..first + height, panel..panel + WIDTH);
@@ -197,18 +203,17 @@ impl Block {
         job: &Job<'_, '_>,
         panels: Range<usize>,
         groups: Range<usize>,
-        widened: &mut MaybeUninit<[u8; BLOCK]>,
+        widened: &mut [u8; BLOCK],
     ) -> Block {
         let shape = job.w.shape();
         let bytes = shape.group * PANEL * BITS as usize / 8;
         let from = groups.start * bytes..groups.end * bytes;
         let codes = job.w.codes(panels.clone());
         let (codes, stride) = if BITS == 8 {
-            (codes[from].as_ptr(), shape.panel_bytes())
+            (codes[from.start..].as_ptr(), shape.panel_bytes())
         } else {
             let stride = 2 * from.len();
             let panels = codes.chunks_exact(shape.panel_bytes());
-            let widened = widened.write([0; BLOCK]);
             for (codes, to) in panels.zip(widened.chunks_exact_mut(stride)) {
                 widen(&codes[from.clone()], to);
             }
@@ -297,8 +302,8 @@ unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
                 .wrapping_add((g - block.groups.start) * lines * ahead.step);
             for line in 0..lines {
                 let soon = ahead.wrapping_add(line * step);
-                _mm_prefetch::<_MM_HINT_T1>(soon.cast());
-                _mm_prefetch::<_MM_HINT_T1>(soon.wrapping_add(LINE).cast());
+                ask::<_MM_HINT_T1>(soon);
+                ask::<_MM_HINT_T1>(soon.wrapping_add(LINE));
                 let weights: [__m512i; WIDTH] = std::array::from_fn(|p| {
                     _mm512_loadu_si512(codes.add(p * block.stride + line * LINE).cast())
                 });
@@ -327,13 +332,13 @@ unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
     }
 }
 
-/// Asks for the lines that [`write`] will fill: they come while the last groups are worked on.
+/// Asks for the lines that [`write()`] will fill: they come while the last groups are worked on.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn will_write(job: &mut Job<'_, '_>, rows: Range<usize>, panels: Range<usize>) {
     let columns = columns(job, &panels);
     for row in rows {
         for line in job.out.row(row)[columns.clone()].chunks(PANEL) {
-            _mm_prefetch::<_MM_HINT_ET0>(line.as_ptr().cast());
+            ask::<_MM_HINT_T0>(line.as_ptr().cast());
         }
     }
 }

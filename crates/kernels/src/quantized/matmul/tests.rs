@@ -51,6 +51,10 @@ fn has_the_bits_of_the_definition_at_every_height_width_and_depth() {
             (39, 320, 64),
             (33, 300, 128),
             (112, 512, 64),
+            // More than one block of the kernel for many rows, the last one short; 1, 2 and 3 panels left.
+            (80, 1088, 32),
+            (90, 1100, 64),
+            (112, 1300, 128),
         ] {
             for bits in [4, 8] {
                 let mut random = Random::new((rows * n) as u64);
