@@ -18,6 +18,15 @@ pub(crate) use q_avx_vnni::matmul as matmul_q_avx_vnni;
 pub(crate) use q_avx2::matmul as matmul_q_avx2;
 pub(crate) use q_avx512::matmul as matmul_q_avx512;
 
+/// What the sums of a group start with where sixteen lanes are summed: the bits of 1.5 · 2^23, so that a sum `D` is, read as
+/// a float, `1.5 · 2^23 + D`. One fused multiply-add then takes that away and scales, rounded as the product alone would
+/// be, where converting and multiplying are two.
+const STARTED: f32 = 12_582_912.0;
+
+// The largest sum of a group, of unsigned codes, does not reach the exponent.
+#[expect(clippy::assertions_on_constants, reason = "true is what it is to be")]
+const _: () = assert!(128 * 255 * 127 < 1 << 22);
+
 /// Proof that this machine has AVX2, FMA and F16C (which every CPU with AVX2 has).
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());

@@ -18,6 +18,7 @@ use std::arch::x86_64::*;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
+use super::STARTED;
 use super::amx::{Amx, Tiles};
 use crate::PANEL;
 use crate::quantized::Job;
@@ -298,18 +299,12 @@ unsafe fn expand(job: &Job<'_, '_>, panel: usize, group: usize, to: *mut u8) {
     }
 }
 
-/// What every sum starts with, a line that is loaded with no stride: the bits of 1.5 · 2^23, so that a sum `D` is, read
-/// as a float, `1.5 · 2^23 + D`. One fused multiply-add then takes that away and scales, rounded as the product alone
-/// would be, where converting and multiplying are two; 512-bit arithmetic beside tiles gets only one port.
+/// What every sum starts with, a line that is loaded with no stride; 512-bit arithmetic beside tiles gets only one port, so
+/// that what [`STARTED`] saves is worth most here.
 static START: Line = Line([STARTED.to_bits(); 16]);
-const STARTED: f32 = 12_582_912.0;
 
 #[repr(align(64))]
 struct Line(#[expect(dead_code, reason = "read by tile loads, through its address")] [u32; 16]);
-
-// The largest sum of a group, of unsigned codes, does not reach the exponent.
-#[expect(clippy::assertions_on_constants, reason = "true is what it is to be")]
-const _: () = assert!(128 * 255 * 127 < 1 << 22);
 
 /// The instructions for one group: `$op` multiplies bytes; sums begin as `{start}`; `{last}` is where the tiles of the
 /// group before belong, `{sums}` where those of this one do. `{b}` is 64: bytes of a line of weights and of sums.

@@ -11,6 +11,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
+use super::STARTED;
 use crate::PANEL;
 use crate::quantized::Job;
 
@@ -32,6 +33,18 @@ const NEAR: usize = 1 << 20;
 /// What one instruction multiplies with: four codes of 16 columns.
 const LINE: usize = 64;
 
+/// Groups of a block where they are shortest.
+const GROUPS: usize = BLOCK / (WIDE * PANEL * 32);
+
+/// What a sum of a group is multiplied with and what is added then, of the columns of a panel.
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+struct Scale {
+    scale: [f32; PANEL],
+    /// [`STARTED`] taken away, scaled.
+    started: [f32; PANEL],
+}
+
 /// The floats of a tile.
 type Total = [f32; MOST * WIDE * PANEL];
 
@@ -40,6 +53,8 @@ type Total = [f32; MOST * WIDE * PANEL];
 struct Scratch {
     /// Codes of 4 bits, widened.
     widened: [u8; BLOCK],
+    /// Of the groups of a block, `[groups, panels]`.
+    scales: [[Scale; WIDE]; GROUPS],
     totals: [MaybeUninit<Total>; TILES],
 }
 
@@ -51,6 +66,10 @@ struct Scratch {
 pub(super) unsafe fn enabled<const BITS: u32>(job: &mut Job<'_, '_>) {
     let mut scratch = Scratch {
         widened: [0; BLOCK],
+        scales: [[Scale {
+            scale: [0.0; PANEL],
+            started: [0.0; PANEL],
+        }; WIDE]; GROUPS],
         totals: [MaybeUninit::uninit(); TILES],
     };
     let inputs = Inputs::of(job);
@@ -127,9 +146,12 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
     let tiles = rows.div_ceil(MOST);
     let far = rows * inputs.groups * inputs.group > NEAR;
     let at_once = BLOCK / (WIDE * PANEL * inputs.group);
-    // The weights of the next panels come from memory while these are worked on.
-    let next = (panel + WIDTH).min(job.panels.end)..(panel + 2 * WIDTH).min(job.panels.end);
-    let next = job.w.codes(next);
+    // The weights of the next panels come from memory while these are worked on, and those behind the job: they are the
+    // next job's, or the one's after it.
+    let most = job.w.shape().panels();
+    let next = job
+        .w
+        .codes((panel + WIDTH).min(most)..(panel + 2 * WIDTH).min(most));
     let mut ahead = Ahead {
         from: next.as_ptr(),
         left: next.len(),
@@ -149,7 +171,13 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
         for from in (0..inputs.groups).step_by(at_once) {
             let groups = from..(from + at_once).min(inputs.groups);
             let last = groups.end == inputs.groups;
-            let block = Block::of::<BITS>(job, panel..panel + WIDTH, groups, &mut scratch.widened);
+            let block = Block::of::<BITS>(
+                job,
+                panel..panel + WIDTH,
+                groups,
+                &mut scratch.widened,
+                &mut scratch.scales,
+            );
             for tile in 0..count {
                 let (first, height) = (row_of[tile], row_of[tile + 1] - row_of[tile]);
                 if far && tile + 1 < count {
@@ -191,8 +219,7 @@ struct Block {
     codes: *const u8,
     /// From one panel's codes to the next one's.
     stride: usize,
-    /// Of the first panel, `[panels, all groups, PANEL]`.
-    scales: *const u16,
+    scales: *const [Scale; WIDE],
     /// What a code is more than its weight.
     bias: i32,
 }
@@ -204,6 +231,7 @@ impl Block {
         panels: Range<usize>,
         groups: Range<usize>,
         widened: &mut [u8; BLOCK],
+        scales: &mut [[Scale; WIDE]; GROUPS],
     ) -> Block {
         let shape = job.w.shape();
         let bytes = shape.group * PANEL * BITS as usize / 8;
@@ -219,11 +247,25 @@ impl Block {
             }
             (widened.as_ptr(), stride)
         };
+        let halves = job.w.scales(panels);
+        for (p, halves) in halves.chunks_exact(shape.groups() * PANEL).enumerate() {
+            let halves = halves.as_chunks::<PANEL>().0[groups.clone()].iter();
+            for (halves, to) in halves.zip(scales.iter_mut()) {
+                // SAFETY: sixteen are read and written.
+                unsafe {
+                    let scale = _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast()));
+                    // Exact: a half has 11 bits.
+                    let started = _mm512_mul_ps(scale, _mm512_set1_ps(-STARTED));
+                    _mm512_store_ps(to[p].scale.as_mut_ptr(), scale);
+                    _mm512_store_ps(to[p].started.as_mut_ptr(), started);
+                }
+            }
+        }
         Block {
             groups,
             codes,
             stride,
-            scales: job.w.scales(panels).as_ptr(),
+            scales: scales.as_ptr(),
             bias: shape.bias(),
         }
     }
@@ -292,8 +334,8 @@ unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
         // the block and the tile.
         unsafe {
             let mut dots: [[__m512i; WIDTH]; HEIGHT] = std::array::from_fn(|i| {
-                let offset = -(block.bias * *row_sums.add(i * groups + g));
-                [_mm512_set1_epi32(offset); WIDTH]
+                let offset = block.bias * *row_sums.add(i * groups + g);
+                [_mm512_set1_epi32(STARTED.to_bits() as i32 - offset); WIDTH]
             });
             let inputs = codes_of.add(g * group);
             let codes = block.codes.add((g - block.groups.start) * group * PANEL);
@@ -315,15 +357,14 @@ unsafe fn add_tile<const HEIGHT: usize, const WIDTH: usize>(
                     }
                 }
             }
-            let scale: [__m512; WIDTH] = std::array::from_fn(|p| {
-                let scale = block.scales.add((p * groups + g) * PANEL);
-                _mm512_cvtph_ps(_mm256_loadu_si256(scale.cast()))
-            });
-            for i in 0..HEIGHT {
-                let row_scale = _mm512_set1_ps(*row_scales.add(i * groups + g));
-                for p in 0..WIDTH {
+            let scales = &*block.scales.add(g - block.groups.start);
+            for p in 0..WIDTH {
+                let scale = _mm512_load_ps(scales[p].scale.as_ptr());
+                let started = _mm512_load_ps(scales[p].started.as_ptr());
+                for i in 0..HEIGHT {
+                    let row_scale = _mm512_set1_ps(*row_scales.add(i * groups + g));
                     let total = total.add((i * WIDTH + p) * PANEL);
-                    let dot = _mm512_mul_ps(_mm512_cvtepi32_ps(dots[i][p]), scale[p]);
+                    let dot = _mm512_fmadd_ps(_mm512_castsi512_ps(dots[i][p]), scale, started);
                     let sum = _mm512_fmadd_ps(dot, row_scale, _mm512_loadu_ps(total));
                     _mm512_storeu_ps(total, sum);
                 }
