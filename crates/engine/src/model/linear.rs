@@ -147,7 +147,7 @@ impl Quantized {
         let mut blocks = Vec::new();
         let mut rest = bytes.as_mut();
         for rows in team.split(y.rows(), ROWS_A_TASK) {
-            let (block, others) = rest.split(rows.len());
+            let (block, others) = rest.split_rows(rows.len());
             rest = others;
             blocks.push((&x[rows.start * k..rows.end * k], block));
         }

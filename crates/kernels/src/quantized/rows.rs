@@ -1,5 +1,6 @@
 //! Activations as signed bytes: quantized row by row, when they are needed, to what the row holds.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::ACTIVATION_MAX;
@@ -28,15 +29,22 @@ pub struct QRows {
 /// whole lines where groups are.
 const LINE: usize = 64;
 
-/// Some rows of a [`QRows`], to be filled.
+/// A part of a [`QRows`], to be filled: some rows of some groups.
 #[derive(Debug)]
 pub struct QRowsMut<'a> {
+    rows: usize,
     k: usize,
     group: usize,
-    codes: &'a mut [i8],
-    scales: &'a mut [f32],
-    sums: &'a mut [i32],
+    /// Groups from one row to the next.
+    stride: usize,
+    codes: *mut i8,
+    scales: *mut f32,
+    sums: *mut i32,
+    lifetime: PhantomData<&'a mut QRows>,
 }
+
+// SAFETY: a view owns its elements as `&mut QRows` does, and no two views share one.
+unsafe impl Send for QRowsMut<'_> {}
 
 impl QRows {
     /// Makes room for `rows` rows of `k` inputs in groups of `group`; what they hold is unspecified.
@@ -76,11 +84,14 @@ impl QRows {
     /// All rows, to be filled by [`Kernels::quantize_rows`].
     pub fn as_mut(&mut self) -> QRowsMut<'_> {
         QRowsMut {
+            rows: self.rows(),
             k: self.k,
             group: self.group,
-            codes: &mut self.room[self.codes.clone()],
-            scales: &mut self.scales,
-            sums: &mut self.sums,
+            stride: self.groups(),
+            codes: self.room[self.codes.clone()].as_mut_ptr(),
+            scales: self.scales.as_mut_ptr(),
+            sums: self.sums.as_mut_ptr(),
+            lifetime: PhantomData,
         }
     }
 
@@ -109,27 +120,64 @@ impl QRows {
 }
 
 impl<'a> QRowsMut<'a> {
+    /// Rows in view.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The first `rows` rows, and the others.
     ///
     /// # Panics
     /// If there are fewer rows.
-    pub fn split(self, rows: usize) -> (QRowsMut<'a>, QRowsMut<'a>) {
-        let (k, group) = (self.k, self.group);
-        let groups = rows * k.div_ceil(group);
-        let (codes, more_codes) = self.codes.split_at_mut(groups * group);
-        let (scales, more_scales) = self.scales.split_at_mut(groups);
-        let (sums, more_sums) = self.sums.split_at_mut(groups);
-        let part = |codes, scales, sums| QRowsMut {
-            k,
-            group,
-            codes,
-            scales,
-            sums,
-        };
-        (
-            part(codes, scales, sums),
-            part(more_codes, more_scales, more_sums),
-        )
+    pub fn split_rows(self, rows: usize) -> (QRowsMut<'a>, QRowsMut<'a>) {
+        assert!(rows <= self.rows, "{rows} of {} rows", self.rows);
+        let rest = self.part(rows..self.rows, 0..self.k);
+        (self.part(0..rows, 0..self.k), rest)
+    }
+
+    /// The first `k` inputs of each row, and the others.
+    ///
+    /// # Panics
+    /// If there are fewer inputs, or they end within a group.
+    pub fn split_inputs(self, k: usize) -> (QRowsMut<'a>, QRowsMut<'a>) {
+        assert!(
+            k == self.k || k < self.k && k.is_multiple_of(self.group),
+            "{k} of {} inputs in groups of {}",
+            self.k,
+            self.group
+        );
+        let rest = self.part(0..self.rows, k..self.k);
+        (self.part(0..self.rows, 0..k), rest)
+    }
+
+    /// A view of a part; the callers take `self` and give out each part once.
+    fn part(&self, rows: Range<usize>, inputs: Range<usize>) -> QRowsMut<'a> {
+        let first = rows.start * self.stride + inputs.start.div_ceil(self.group.max(1));
+        QRowsMut {
+            rows: rows.len(),
+            k: inputs.len(),
+            // `wrapping_add`: the part may be empty and begin past the end.
+            codes: self.codes.wrapping_add(first * self.group),
+            scales: self.scales.wrapping_add(first),
+            sums: self.sums.wrapping_add(first),
+            ..*self
+        }
+    }
+
+    /// Codes, scales and sums of a row.
+    #[inline]
+    fn row(&mut self, row: usize) -> (&mut [i8], &mut [f32], &mut [i32]) {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        let (first, groups) = (row * self.stride, self.k.div_ceil(self.group));
+        // SAFETY: the row is in view, its groups belong to this view alone, and the borrow of `self` keeps it that way.
+        unsafe {
+            let codes = self.codes.add(first * self.group);
+            (
+                std::slice::from_raw_parts_mut(codes, groups * self.group),
+                std::slice::from_raw_parts_mut(self.scales.add(first), groups),
+                std::slice::from_raw_parts_mut(self.sums.add(first), groups),
+            )
+        }
     }
 }
 
@@ -143,8 +191,7 @@ impl Kernels {
     /// # Panics
     /// If the sizes do not agree.
     pub fn quantize_rows(self, x: &[f32], smooth: Option<&[f32]>, to: QRowsMut<'_>) {
-        let rows = to.scales.len() / to.k.div_ceil(to.group).max(1);
-        assert_eq!(x.len(), rows * to.k, "inputs");
+        assert_eq!(x.len(), to.rows * to.k, "inputs");
         assert!(
             smooth.is_none_or(|smooth| smooth.len() == to.k),
             "factors of {} inputs",
@@ -165,20 +212,11 @@ impl Op for QuantizeRows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let QuantizeRows { x, smooth, to } = self;
+        let QuantizeRows { x, smooth, mut to } = self;
         let (k, group) = (to.k, to.group);
-        if x.is_empty() {
-            return;
-        }
-        let groups = k.div_ceil(group);
-        let rows = x
-            .chunks_exact(k)
-            .zip(to.codes.chunks_exact_mut(groups * group));
-        let marks = to
-            .scales
-            .chunks_exact_mut(groups)
-            .zip(to.sums.chunks_exact_mut(groups));
-        for ((x, codes), (scales, sums)) in rows.zip(marks) {
+        for row in 0..to.rows {
+            let x = &x[row * k..][..k];
+            let (codes, scales, sums) = to.row(row);
             let mut first = 0;
             let marks = scales.iter_mut().zip(sums);
             for (codes, (scale, sum)) in codes.chunks_exact_mut(group).zip(marks) {
@@ -311,10 +349,35 @@ mod tests {
         let whole = quantized(kernels, &x, k, 32, false);
         let mut parts = QRows::default();
         parts.reset(5, k, 32);
-        let (first, others) = parts.as_mut().split(2);
+        let (first, others) = parts.as_mut().split_rows(2);
         kernels.quantize_rows(&x[..2 * k], None, first);
         kernels.quantize_rows(&x[2 * k..], None, others);
         assert_eq!(parts.codes(), whole.codes());
         assert_eq!(parts.scales, whole.scales);
+    }
+
+    #[test]
+    fn inputs_split_at_groups() {
+        let (k, kernels) = (70, Kernels::detect());
+        let x = Random::new(5).floats(3 * k);
+        let whole = quantized(kernels, &x, k, 32, false);
+        let mut parts = QRows::default();
+        parts.reset(3, k, 32);
+        let (first, others) = parts.as_mut().split_inputs(32);
+        for (inputs, part) in [(0..32, first), (32..k, others)] {
+            let rows = x.chunks_exact(k);
+            let x: Vec<f32> = rows.flat_map(|row| row[inputs.clone()].to_vec()).collect();
+            kernels.quantize_rows(&x, None, part);
+        }
+        assert_eq!(parts.codes(), whole.codes());
+        assert_eq!((parts.scales, parts.sums), (whole.scales, whole.sums));
+    }
+
+    #[test]
+    #[should_panic(expected = "40 of 70 inputs in groups of 32")]
+    fn inputs_of_a_group_stay_together() {
+        let mut rows = QRows::default();
+        rows.reset(1, 70, 32);
+        let _ = rows.as_mut().split_inputs(40);
     }
 }

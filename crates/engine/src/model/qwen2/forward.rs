@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kernels::{KV_TOKENS, Kernels, KvBlock, KvShape, MatMut, QRows};
 
+use super::gated::Gated;
 use super::matrix::{ROWS_A_TASK, by_rows};
 use super::rope::Angles;
 use super::{Layer, Qwen2};
@@ -44,6 +45,8 @@ pub(crate) struct Work {
     outer: Vec<f32>,
     angles: Angles,
     bytes: QRows,
+    /// Of `down`, where `bytes` are still needed.
+    gated: QRows,
 }
 
 thread_local! {
@@ -266,6 +269,11 @@ impl Qwen2 {
     fn feed_forward(&self, hands: Hands<'_>, layer: &Layer, rows: usize, work: &mut Work) {
         let (h, width) = (self.config.hidden_size, self.config.intermediate_size);
         let Hands { kernels, team } = hands;
+        if let Some(gated) = Gated::of(kernels, &layer.gate_up, &layer.down, rows) {
+            let bytes = [&mut work.bytes, &mut work.gated];
+            gated.apply(team, &work.normed, bytes, &mut work.outer);
+            return;
+        }
         resize(&mut work.gate_up, rows * 2 * width);
         layer.gate_up.apply(
             kernels,

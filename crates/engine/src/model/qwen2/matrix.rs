@@ -167,18 +167,30 @@ impl Matrix {
 }
 
 impl Quantized {
-    fn view(&self) -> QMatrix<'_> {
+    pub(super) fn view(&self) -> QMatrix<'_> {
         QMatrix::new(self.shape, &self.codes, &self.scales)
             .expect("sizes were checked when the matrix was loaded")
     }
 
     fn apply(&self, kernels: Kernels, team: Team<'_>, x: &[f32], bytes: &mut QRows, y: MatMut<'_>) {
+        self.quantize_rows(kernels, team, x, y.rows(), bytes);
+        self.multiply(kernels, team, bytes, y);
+    }
+
+    /// `x`, `[rows, inputs]`, as the product takes it.
+    pub(super) fn quantize_rows(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        x: &[f32],
+        rows: usize,
+        bytes: &mut QRows,
+    ) {
         let k = self.shape.k;
         let smooth = self.smooth.as_deref();
-        self.quantize(team, y.rows(), bytes, |rows, block| {
+        self.quantize(team, rows, bytes, |rows, block| {
             kernels.quantize_rows(&x[rows.start * k..rows.end * k], smooth, block);
         });
-        self.multiply(kernels, team, bytes, y);
     }
 
     /// See [`Matrix::apply_made`].
@@ -195,7 +207,7 @@ impl Quantized {
             let mut made = MADE.take();
             made.resize(self.shape.k, 0.0);
             for row in rows {
-                let (one, others) = block.split(1);
+                let (one, others) = block.split_rows(1);
                 block = others;
                 make(row, &mut made);
                 kernels.quantize_rows(&made, smooth, one);
@@ -217,7 +229,7 @@ impl Quantized {
         let mut blocks = Vec::new();
         let mut rest = bytes.as_mut();
         for rows in team.split(rows, ROWS_A_TASK) {
-            let (block, others) = rest.split(rows.len());
+            let (block, others) = rest.split_rows(rows.len());
             rest = others;
             blocks.push((rows, block));
         }
@@ -225,7 +237,7 @@ impl Quantized {
     }
 
     /// The product with what was quantized.
-    fn multiply(&self, kernels: Kernels, team: Team<'_>, bytes: &QRows, y: MatMut<'_>) {
+    pub(super) fn multiply(&self, kernels: Kernels, team: Team<'_>, bytes: &QRows, y: MatMut<'_>) {
         let (matrix, bias) = (self.view(), self.bias.as_deref());
         let rows = y.rows();
         let tiles = match rows <= FEW_ROWS {

@@ -8,6 +8,7 @@
 
 mod config;
 mod forward;
+mod gated;
 mod load;
 pub(crate) mod matrix;
 pub(crate) mod rope;
