@@ -326,7 +326,8 @@ impl Needs {
     }
 }
 
-/// Bytes of [`qwen2::Work`] for a step of [`MAX_ROWS`] rows of a quantized model, and of one row of logits.
+/// Bytes of [`qwen2::Work`] for a step of [`MAX_ROWS`] rows of a quantized model, and of one row of logits; fewer where
+/// gated layers are quantized in parts.
 fn work_bytes(config: &Config) -> u64 {
     let heads = config.num_attention_heads * config.head_dim;
     let (h, inner) = (config.hidden_size, config.intermediate_size);

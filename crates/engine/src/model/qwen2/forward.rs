@@ -39,6 +39,7 @@ pub(crate) struct Work {
     normed: Vec<f32>,
     qkv: Vec<f32>,
     context: Vec<f32>,
+    /// Where [`Gated`] does without it, of few rows alone.
     gate_up: Vec<f32>,
     /// Of float models alone.
     inner: Vec<f32>,
@@ -269,9 +270,10 @@ impl Qwen2 {
     fn feed_forward(&self, hands: Hands<'_>, layer: &Layer, rows: usize, work: &mut Work) {
         let (h, width) = (self.config.hidden_size, self.config.intermediate_size);
         let Hands { kernels, team } = hands;
-        if let Some(gated) = Gated::of(kernels, &layer.gate_up, &layer.down, rows) {
+        let matrices = [&layer.gate_up, &layer.down];
+        if let Some(gated) = Gated::of(kernels, team, matrices, rows) {
             let bytes = [&mut work.bytes, &mut work.gated];
-            gated.apply(team, &work.normed, bytes, &mut work.outer);
+            gated.apply(&work.normed, bytes, &mut work.outer);
             return;
         }
         resize(&mut work.gate_up, rows * 2 * width);

@@ -4,13 +4,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use kernels::{Kernels, MatMut, PANEL, QRows, QRowsMut};
+use kernels::{Isa, Kernels, MatMut, PANEL, QRows, QRowsMut};
 
-use super::matrix::{Matrix, Quantized};
+use super::matrix::{FEW_ROWS, Matrix, Quantized};
 use crate::pool::Team;
 
-/// Rows from which it pays: results of fewer stay in the caches anyway.
-const MANY_ROWS: usize = 64;
+/// Groups of `down`'s inputs that each thread has at least: shares of whole groups are even enough then.
+const GROUPS_A_THREAD: usize = 8;
 
 /// Bytes of gates and of what they let through that a thread works out at a time: a quarter of a second-level cache of 2 MB.
 const AT_ONCE: usize = 512 << 10;
@@ -23,6 +23,7 @@ thread_local! {
 /// `silu(gate(x)) · up(x)` as the quantized input of `down`.
 pub(super) struct Gated<'a> {
     kernels: Kernels,
+    team: Team<'a>,
     gate_up: &'a Quantized,
     down: &'a Quantized,
     /// Columns of `gate`.
@@ -30,19 +31,25 @@ pub(super) struct Gated<'a> {
 }
 
 impl<'a> Gated<'a> {
-    /// Where both matrices are quantized, `up` begins with a panel, and `rows` are enough for it to pay.
+    /// Where both matrices are quantized, `up` begins with a panel, there are enough groups to share, and enough rows for
+    /// products to be bound by arithmetic. Not with AMX: there each call lays out anew what belongs to the rows, and whether
+    /// this pays all the same was not measured.
     pub(super) fn of(
         kernels: Kernels,
-        gate_up: &'a Matrix,
-        down: &'a Matrix,
+        team: Team<'a>,
+        [gate_up, down]: [&'a Matrix; 2],
         rows: usize,
     ) -> Option<Gated<'a>> {
         let (Matrix::Quantized(gate_up), Matrix::Quantized(down)) = (gate_up, down) else {
             return None;
         };
         let width = down.shape.k;
-        (rows >= MANY_ROWS && width.is_multiple_of(PANEL)).then_some(Gated {
+        let pays = rows > FEW_ROWS
+            && kernels.isa() != Isa::Amx
+            && down.shape.groups() >= GROUPS_A_THREAD * team.threads();
+        (pays && width.is_multiple_of(PANEL)).then_some(Gated {
             kernels,
+            team,
             gate_up,
             down,
             width,
@@ -50,35 +57,29 @@ impl<'a> Gated<'a> {
     }
 
     /// `y = down(silu(gate(x)) · up(x))`. `bytes` are room for the quantized rows of both products.
-    pub(super) fn apply(
-        &self,
-        team: Team<'_>,
-        x: &[f32],
-        [bytes, gated]: [&mut QRows; 2],
-        y: &mut [f32],
-    ) {
+    pub(super) fn apply(&self, x: &[f32], [bytes, gated]: [&mut QRows; 2], y: &mut [f32]) {
         let y = MatMut::new(y, self.down.shape.n);
-        self.gate_up
-            .quantize_rows(self.kernels, team, x, y.rows(), bytes);
-        self.quantize(team, bytes, gated);
-        self.down.multiply(self.kernels, team, gated, y);
+        (self.gate_up).quantize_rows(self.kernels, self.team, x, y.rows(), bytes);
+        self.quantize(AT_ONCE, bytes, gated);
+        self.down.multiply(self.kernels, self.team, gated, y);
     }
 
-    /// Fills `to` from `x`, the rows as `gate_up` takes them.
-    fn quantize(&self, team: Team<'_>, x: &QRows, to: &mut QRows) {
+    /// Fills `to` from `x`, the rows as `gate_up` takes them, with about `at_once` bytes of floats at a time.
+    fn quantize(&self, at_once: usize, x: &QRows, to: &mut QRows) {
         let group = self.down.shape.group;
         to.reset(x.rows(), self.width, group);
         let mut rest = to.as_mut();
         let mut tasks = Vec::new();
-        for groups in team.split(self.width.div_ceil(group), 1) {
+        for groups in self.team.split(self.down.shape.groups(), 1) {
             let columns = groups.start * group..(groups.end * group).min(self.width);
             let (part, others) = rest.split_inputs(columns.len());
             rest = others;
             tasks.push((columns, part));
         }
-        team.for_each(tasks, |(columns, mut to)| {
-            let step = AT_ONCE / (2 * size_of::<f32>() * x.rows());
-            let step = (step / group * group).max(group);
+        let most = at_once / (2 * size_of::<f32>() * x.rows());
+        self.team.for_each(tasks, |(columns, mut to)| {
+            let steps = columns.len().div_ceil(most.max(group));
+            let step = columns.len().div_ceil(steps).next_multiple_of(group);
             for start in columns.clone().step_by(step) {
                 let columns = start..(start + step).min(columns.end);
                 let (part, others) = to.split_inputs(columns.len());
@@ -122,51 +123,71 @@ mod tests {
     use crate::pool::Pool;
     use crate::weights::Tensor;
 
-    /// `[n, k]`, with a bias and factors of its inputs.
-    fn matrix(random: &mut SplitMix64, n: usize, k: usize, group: usize, bits: u32) -> Matrix {
+    /// `[n, k]`, with a bias and factors of its inputs where it is `dressed`.
+    fn matrix(
+        random: &mut SplitMix64,
+        (n, k, group, bits): (usize, usize, usize, u32),
+        dressed: bool,
+    ) -> Matrix {
         let mut floats =
-            |count: usize| -> Vec<f32> { (0..count).map(|_| random.unit() as f32 - 0.5).collect() };
+            |count: usize| -> Vec<f32> { (0..count).map(|_| random.unit() as f32 - 0.4).collect() };
         let packed = pack_q(&floats(n * k), n, k, group, bits, None).expect("known sizes");
+        let factors = floats(k).into_iter().map(|x| x + 1.0).collect::<Vec<_>>();
         Matrix::Quantized(Box::new(Quantized {
             shape: packed.shape,
             codes: Tensor::from(packed.codes),
             scales: Tensor::from(packed.scales),
-            bias: Some(Tensor::from(floats(n))),
-            smooth: Some(Tensor::from(
-                floats(k).into_iter().map(|x| x + 1.0).collect::<Vec<_>>(),
-            )),
+            bias: dressed.then(|| Tensor::from(floats(n))),
+            smooth: dressed.then(|| Tensor::from(factors)),
         }))
     }
 
     #[test]
     fn has_the_bits_of_one_product_after_the_other() {
-        let pool = Pool::new(3);
-        // The last group and the last panel whole or not, one column at a time and many.
+        let pool = Pool::new(2);
+        // The last group and the last panels whole or not.
         for (inputs, width, outputs, group, bits) in [
             (64, 2048, 40, 64, 8),
-            (48, 176, 33, 32, 4),
-            (64, 336, 16, 128, 8),
+            (48, 1072, 33, 32, 4),
+            (64, 2064, 16, 128, 8),
         ] {
-            let mut random = SplitMix64(7);
-            let gate_up = matrix(&mut random, 2 * width, inputs, 32, bits);
-            let down = matrix(&mut random, outputs, width, group, bits);
-            let (kernels, rows) = (Kernels::detect(), MANY_ROWS + 3);
+            let (mut random, rows) = (SplitMix64(7), FEW_ROWS + 3);
+            let gate_up = matrix(&mut random, (2 * width, inputs, 32, bits), group == 64);
+            let down = matrix(&mut random, (outputs, width, group, bits), group != 32);
             let x: Vec<f32> = (0..rows * inputs).map(|_| random.unit() as f32).collect();
-            let (mut bytes, mut gated) = (QRows::default(), QRows::default());
-
-            let mut both = vec![0.0; rows * 2 * width];
-            gate_up.apply(kernels, Team::Alone, &x, inputs, &mut bytes, &mut both);
-            let mut made = vec![0.0; rows * width];
-            kernels.silu_mul(&both, width, &mut made);
-            let mut want = vec![0.0; rows * outputs];
-            down.apply(kernels, Team::Alone, &made, width, &mut bytes, &mut want);
-
-            for team in [Team::Alone, Team::All(&pool)] {
+            let isas = Isa::ALL.into_iter().filter(|isa| isa.is_available());
+            for kernels in isas.map(|isa| Kernels::new(isa).expect("it is available")) {
+                let (mut bytes, mut want) = (QRows::default(), QRows::default());
+                let mut both = vec![0.0; rows * 2 * width];
+                gate_up.apply(kernels, Team::Alone, &x, inputs, &mut bytes, &mut both);
+                let mut made = vec![0.0; rows * width];
+                kernels.silu_mul(&both, width, &mut made);
                 let mut y = vec![0.0; rows * outputs];
-                Gated::of(kernels, &gate_up, &down, rows)
-                    .expect("both are quantized, and the rows many")
-                    .apply(team, &x, [&mut bytes, &mut gated], &mut y);
-                assert_eq!(y, want, "{width} in groups of {group}");
+                down.apply(kernels, Team::Alone, &made, width, &mut want, &mut y);
+
+                for team in [Team::Alone, Team::All(&pool)] {
+                    let Some(gated) = Gated::of(kernels, team, [&gate_up, &down], rows) else {
+                        assert_eq!(kernels.isa(), Isa::Amx);
+                        continue;
+                    };
+                    let (mut found, mut result) = (QRows::default(), vec![0.0; y.len()]);
+                    gated.apply(&x, [&mut bytes, &mut found], &mut result);
+                    assert_eq!(
+                        result,
+                        y,
+                        "{width} in groups of {group}, {}",
+                        kernels.name()
+                    );
+                    // One group at a time, a few, and more than there are.
+                    for at_once in [0, 50_000, usize::MAX] {
+                        gated.quantize(at_once, &bytes, &mut found);
+                        let values = |q: &QRows| -> Vec<f32> {
+                            let of = |row| (0..width).map(move |i| q.value(row, i));
+                            (0..rows).flat_map(of).collect()
+                        };
+                        assert_eq!(values(&found), values(&want), "{at_once} bytes at once");
+                    }
+                }
             }
         }
     }

@@ -41,7 +41,7 @@ pub(crate) struct Quantized {
 const F32_COLUMNS: usize = 4;
 
 /// Rows up to which a product waits for memory rather than for arithmetic.
-const FEW_ROWS: usize = 8;
+pub(super) const FEW_ROWS: usize = 8;
 
 /// Panels of one row that the kernels read side by side.
 const PANELS_TOGETHER: usize = 8;

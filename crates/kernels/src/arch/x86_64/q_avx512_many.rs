@@ -146,12 +146,9 @@ unsafe fn panels<const BITS: u32, const WIDTH: usize>(
     let tiles = rows.div_ceil(MOST);
     let far = rows * inputs.groups * inputs.group > NEAR;
     let at_once = BLOCK / (WIDE * PANEL * inputs.group);
-    // The weights of the next panels come from memory while these are worked on, and those behind the job: they are the
-    // next job's, or the one's after it.
-    let most = job.w.shape().panels();
-    let next = job
-        .w
-        .codes((panel + WIDTH).min(most)..(panel + 2 * WIDTH).min(most));
+    // The weights of the next panels come from memory while these are worked on.
+    let next = (panel + WIDTH).min(job.panels.end)..(panel + 2 * WIDTH).min(job.panels.end);
+    let next = job.w.codes(next);
     let mut ahead = Ahead {
         from: next.as_ptr(),
         left: next.len(),
@@ -233,6 +230,7 @@ impl Block {
         widened: &mut [u8; BLOCK],
         scales: &mut [[Scale; WIDE]; GROUPS],
     ) -> Block {
+        debug_assert!(groups.len() <= GROUPS, "a block of {groups:?}");
         let shape = job.w.shape();
         let bytes = shape.group * PANEL * BITS as usize / 8;
         let from = groups.start * bytes..groups.end * bytes;
