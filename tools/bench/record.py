@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keeps a report of `companion benchmark --save FILE` as a dated record, and sums up the newest record in docs/performance.md.
 
-    python3 tools/bench/record.py keep REPORT     # crates/bench/record/YYYY-MM-DD-MACHINE.json
+    python3 tools/bench/record.py keep REPORT     # crates/bench/record/YYYY-MM-DD-MACHINE-KERNEL.json
     python3 tools/bench/record.py sum             # the newest of them, between the markers of docs/performance.md
 
 A record keeps at most 60 samples of a figure, evenly chosen in their order, so that it stays below 300 kB; percentiles and
@@ -30,7 +30,9 @@ def thinned(value):
 def keep(path):
     report = json.loads(pathlib.Path(path).read_text())
     machine = re.sub(r"[^a-z0-9]+", "-", report["machine"]["cpu"].lower().split("@")[0]).strip("-")
-    to = RECORDS / f"{report['date'][:10]}-{machine[:40].strip('-')}-{report['machine']['cores']}-cores.json"
+    # The name of a processor does not tell what a virtual machine shows of it.
+    kernel = next((model["kernel"].split("-")[-1] for model in report.get("inference") or []), "no-model")
+    to = RECORDS / f"{report['date'][:10]}-{machine[:40].strip('-')}-{report['machine']['cores']}-cores-{kernel}.json"
     RECORDS.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(thinned(report), separators=(",", ":")) + "\n")
     print(f"{to.relative_to(ROOT)}, {to.stat().st_size / 1000:.0f} kB", file=sys.stderr)
@@ -292,7 +294,8 @@ def absences(report):
 
 
 def sum_up():
-    records = sorted(RECORDS.glob("*.json"))
+    # Not gates.json, which lies there too.
+    records = sorted(RECORDS.glob("20*.json"), key=lambda path: json.loads(path.read_text())["date"])
     if not records:
         raise SystemExit(f"no record in {RECORDS.relative_to(ROOT)}; `make benchmark` makes one")
     newest = records[-1]
