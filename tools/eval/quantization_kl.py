@@ -15,6 +15,7 @@ import copy
 import json
 import pathlib
 import tempfile
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ import ggml_formats
 
 ROOT = pathlib.Path(__file__).parents[2]
 PANEL = 16
+INPUTS_FACTOR = {32: 1 / 8, 64: 1 / 8, 128: 1 / 16}
+"""What the kernels multiply turned inputs with, by the size of a group."""
 
 
 def main():
@@ -80,17 +83,40 @@ def perplexity(found, rows):
     return float(np.exp(sum(loss) / sum(row.shape[1] - 1 for row in rows)))
 
 
+class Matrix(NamedTuple):
+    """What replaces a matrix: `weight` multiplies inputs that are rounded to 8 bits in groups of `group`."""
+
+    weight: torch.Tensor
+    group: int
+    smooth: torch.Tensor | None = None
+    """What each input is multiplied with first."""
+    turned: bool = False
+    """Whether whole groups are turned then, those of `weight` having been."""
+
+
+def turn(x, group):
+    """Each whole group of the last dimension times a Hadamard matrix with rows of length one."""
+    whole = x.shape[-1] // group * group
+    h = torch.ones(1, 1)
+    while len(h) < group:
+        h = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]]), h)
+    turned = (x[..., :whole].unflatten(-1, (-1, group)) @ h * group**-0.5).flatten(-2)
+    return torch.cat([turned, x[..., whole:]], -1)
+
+
 class Rounded(torch.nn.Linear):
     """A linear layer that rounds its input to 8 bits, `group` values of a row under one scale."""
 
-    def __init__(self, weight, bias, group, smooth):
+    def __init__(self, matrix, bias):
         torch.nn.Module.__init__(self)
-        self.weight, self.bias = torch.nn.Parameter(weight, requires_grad=False), bias
-        self.group, self.smooth = group, smooth
+        self.weight, self.bias = torch.nn.Parameter(matrix.weight, requires_grad=False), bias
+        self.group, self.smooth, self.turned = matrix.group, matrix.smooth, matrix.turned
 
     def forward(self, x):
         if self.smooth is not None:
             x = x * self.smooth
+        if self.turned:
+            x = turn(x, self.group)
         short = -x.shape[-1] % self.group
         groups = torch.nn.functional.pad(x, (0, short)).unflatten(-1, (-1, self.group))
         scale = groups.abs().amax(-1, keepdim=True) / 127
@@ -100,20 +126,20 @@ class Rounded(torch.nn.Linear):
 
 
 def with_weights(model, replaced, others):
-    """`model` with other matrices: {name: (weight, group of the activations, smooth)}, and other norms and biases."""
+    """`model` with other matrices, {name: Matrix}, and other norms and biases."""
     model = copy.deepcopy(model)
     state = dict(model.named_parameters())
     for name, value in others.items():
         state[name].data.copy_(value)
-    for name, (weight, group, smooth) in replaced.items():
+    for name, matrix in replaced.items():
         if name == "model.embed_tokens":
-            model.model.embed_tokens.weight = torch.nn.Parameter(weight, requires_grad=False)
+            model.model.embed_tokens.weight = torch.nn.Parameter(matrix.weight, requires_grad=False)
             if not model.config.tie_word_embeddings:
                 continue
             name = "lm_head"
         parent, _, own = name.rpartition(".")
         parent = model.get_submodule(parent)
-        setattr(parent, own, Rounded(weight, getattr(parent, own).bias, group, smooth))
+        setattr(parent, own, Rounded(matrix, getattr(parent, own).bias))
     return model
 
 
@@ -123,7 +149,7 @@ def ours(folder, model):
     replaced, others = {}, {}
     with safe_open(path, "numpy") as file:
         quant = file.metadata()["companion.quant"]
-        config = json.loads(file.metadata()["companion.config"])
+        version, config = file.metadata()["companion.format"], json.loads(file.metadata()["companion.config"])
         heads = config["num_attention_heads"] * config["head_dim"]
         kv = config["num_key_value_heads"] * config["head_dim"]
         inner = config["intermediate_size"]
@@ -141,10 +167,13 @@ def ours(folder, model):
                 weight, group = unpack(file.get_tensor(name), file.get_tensor(f"{stem}.scales"), inputs)
                 table = own in ("embed_tokens", "lm_head")
                 outputs = config["vocab_size"] if table else config["hidden_size"]
-                at = 0
+                at, turned = 0, version == "3" and own == "down_proj"
+                if turned:
+                    # The kernels turn inputs by powers of two, and here rows have length one.
+                    weight = weight * INPUTS_FACTOR[group] * group**0.5
                 for to, count in parts.get(own, [(own, outputs)]):
                     rows = weight[at : at + count].clone()
-                    replaced[f"{parent}.{to}" if parent else to] = (rows, group, smooth)
+                    replaced[f"{parent}.{to}" if parent else to] = Matrix(rows, group, smooth, turned)
                     at += count
             elif part == "weight":
                 others[name] = torch.from_numpy(file.get_tensor(name))
@@ -184,7 +213,7 @@ def emulated(model, format):
         name = name.removesuffix(".weight")
         type = ggml_formats.mixture(name, format, model.config.num_hidden_layers)
         size += tensor.numel() * ggml_formats.BITS[type] / 8
-        replaced[name] = (*ggml_formats.quantize(tensor.detach(), type), None)
+        replaced[name] = Matrix(*ggml_formats.quantize(tensor.detach(), type))
     return f"llama.cpp {format}, as in ggml_formats.py", size, replaced, {}
 
 
@@ -208,7 +237,7 @@ def llama_cpp(folder, model, formats):
                     continue
                 weight = torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).copy())
                 group = 256 if "_K" in tensor.tensor_type.name else 32
-                replaced[to.removesuffix(".weight")] = (weight, group, None)
+                replaced[to.removesuffix(".weight")] = Matrix(weight, group)
             yield f"llama.cpp {name}", bits, replaced, {}
 
 

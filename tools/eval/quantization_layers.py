@@ -80,11 +80,11 @@ def errors(model, inputs, replaced, norms):
     """|y - y'| / |y| by kind of matrix, and of the mean square over kinds. `norms`: those that differ from the float network's."""
     of_kind, floats = {}, dict(model.named_parameters())
     for name, x in inputs.items():
-        weight, group, smooth = replaced["model.embed_tokens" if name == "lm_head" else name]
+        matrix = replaced["model.embed_tokens" if name == "lm_head" else name]
         exact = torch.nn.functional.linear(x, model.get_submodule(name).weight)
         norm = norm_before(name)
         moved = norms[norm] / floats[norm] if norm in norms else 1.0
-        found = Rounded(weight, None, group, smooth)(x * moved)
+        found = Rounded(matrix, None)(x * moved)
         part = ((found - exact).square().sum() / exact.square().sum()).item()
         of_kind.setdefault(name.rpartition(".")[2], []).append(part)
     squares = {kind: sum(of_kind[kind]) / len(of_kind[kind]) for kind in KINDS}

@@ -1,6 +1,6 @@
 //! How fast the quantized products are: the matrices of Qwen2.5-1.5B at several numbers of rows.
 //!
-//! `cargo run --release -p companion-kernels --example products -- [THREADS] [LAYERS] [ROWS,…] [BITS,…]`
+//! `cargo run --release -p companion-kernels --example products -- [THREADS] [LAYERS] [ROWS,…] [BITS,…] [GROUP]`
 //!
 //! One row is compared with the bandwidth of a plain read of the same bytes, all layers in turn so that no
 //! cache holds them; more rows are given in products (multiply and add) a second.
@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use kernels::{Kernels, MatMut, PackedQ, QRows, QShape};
+use kernels::{Kernels, MatMut, PackedQ, QRows, QShape, Transform};
 
 /// Name, outputs, inputs.
 const MATRICES: [(&str, usize, usize); 4] = [
@@ -20,7 +20,6 @@ const MATRICES: [(&str, usize, usize); 4] = [
     ("down", 1536, 8960),
 ];
 const HEAD: (&str, usize, usize) = ("head", 151_936, 1536);
-const GROUP: usize = 64;
 
 fn main() {
     let numbers = |text: Option<String>, default: &str| -> Vec<usize> {
@@ -35,13 +34,14 @@ fn main() {
     let all_rows = numbers(arguments.next(), "1,4,8,64,256");
     let all_bits = numbers(arguments.next(), "8,4");
     let kernels = Kernels::from_env().expect("a kernel of this machine");
-    println!("{} {threads} threads, groups of {GROUP}", kernels.name());
+    let group = numbers(arguments.next(), "64")[0];
+    println!("{} {threads} threads, groups of {group}", kernels.name());
     for bits in all_bits {
         let mut seed = 1;
         let mut matrices: Vec<(&str, PackedQ)> = (0..layers)
             .flat_map(|_| MATRICES)
             .chain([HEAD])
-            .map(|(name, n, k)| (name, random(n, k, bits as u32, &mut seed)))
+            .map(|(name, n, k)| (name, random((n, k, group), bits as u32, &mut seed)))
             .collect();
         if layers == 0 {
             matrices.remove(0);
@@ -68,6 +68,7 @@ fn main() {
 
 /// Prints the speed of `rows` rows: of all matrices in turn, and of each kind.
 fn measure(kernels: Kernels, threads: usize, matrices: &[(&str, PackedQ)], rows: usize) {
+    let group = matrices[0].1.shape.group;
     let inputs: Vec<(usize, QRows)> = [1536, 8960]
         .into_iter()
         .map(|k| {
@@ -75,8 +76,8 @@ fn measure(kernels: Kernels, threads: usize, matrices: &[(&str, PackedQ)], rows:
                 .map(|i| ((i * 37) % 101) as f32 - 50.0)
                 .collect();
             let mut q = QRows::default();
-            q.reset(rows, k, GROUP);
-            kernels.quantize_rows(&x, None, q.as_mut());
+            q.reset(rows, k, group);
+            kernels.quantize_rows(&x, Transform::default(), q.as_mut());
             (k, q)
         })
         .collect();
@@ -157,8 +158,8 @@ fn share(total: usize, threads: usize, thread: usize) -> Range<usize> {
     total * thread / threads..total * (thread + 1) / threads
 }
 
-fn random(n: usize, k: usize, bits: u32, seed: &mut u64) -> PackedQ {
-    let shape = QShape::new(n, k, GROUP, bits).expect("a known shape");
+fn random((n, k, group): (usize, usize, usize), bits: u32, seed: &mut u64) -> PackedQ {
+    let shape = QShape::new(n, k, group, bits).expect("a known shape");
     let mut packed = PackedQ::zeros(shape).expect("a known shape");
     for bytes in packed.codes.as_chunks_mut::<8>().0 {
         *seed = seed

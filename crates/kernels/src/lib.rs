@@ -35,8 +35,8 @@ pub use isa::{Isa, IsaError, Kernels, WeightType};
 pub use linear_f32::LinearF32;
 pub use matrix::MatMut;
 pub use quantized::{
-    PANEL, PackedQ, QError, QMatrix, QRows, QRowsMut, QShape, ScaleSearch, f16_to_f32, f32_to_f16,
-    pack_q,
+    PANEL, PackedQ, QError, QMatrix, QRows, QRowsMut, QShape, ScaleSearch, Transform, f16_to_f32,
+    f32_to_f16, pack_q,
 };
 
 #[cfg(test)]

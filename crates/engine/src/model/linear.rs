@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kernels::{Kernels, LinearF32, MatMut, PANEL, QError, QMatrix, QRows, QShape};
+use kernels::{Kernels, LinearF32, MatMut, PANEL, QError, QMatrix, QRows, QShape, Transform};
 
 use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
@@ -152,7 +152,11 @@ impl Quantized {
             blocks.push((&x[rows.start * k..rows.end * k], block));
         }
         team.for_each(blocks, |(x, block)| {
-            kernels.quantize_rows(x, Some(&self.smooth), block);
+            let transform = Transform {
+                smooth: Some(&self.smooth),
+                turned: false,
+            };
+            kernels.quantize_rows(x, transform, block);
         });
         let bytes = &*bytes;
         let matrix = QMatrix::new(self.shape, &self.codes, &self.scales)

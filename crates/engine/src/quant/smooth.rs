@@ -1,6 +1,6 @@
 //! How much of the activations' range moves into the weights.
 
-use kernels::{Kernels, LinearF32, MatMut, PackedQ, QRows, QShape, pack_q};
+use kernels::{Kernels, LinearF32, MatMut, PackedQ, QRows, QShape, Transform, pack_q};
 
 use super::SquaredError;
 
@@ -106,7 +106,11 @@ fn loss(kernels: Kernels, smoothed: &Smoothed, sample: &[f32], exact: &[f32]) ->
     let weight: Vec<f32> = dequantized(packed).flatten().collect();
     let mut bytes = QRows::default();
     bytes.reset(sample.len() / k, k, group);
-    kernels.quantize_rows(sample, Some(&smoothed.smooth), bytes.as_mut());
+    let transform = Transform {
+        smooth: Some(&smoothed.smooth),
+        turned: false,
+    };
+    kernels.quantize_rows(sample, transform, bytes.as_mut());
     let rounded: Vec<f32> = (0..sample.len())
         .map(|i| bytes.value(i / k, i % k))
         .collect();

@@ -45,6 +45,8 @@ pub(crate) trait Simd: Copy {
     fn split_power(self, x: Self::F) -> (Self::F, Self::F);
     /// `a` times two to the `power` that [`split_power`](Simd::split_power) gave, for `a` in `0.5..2`.
     fn times_power(self, a: Self::F, power: Self::F) -> Self::F;
+    /// Each lane for the one `DISTANCE` from it, a power of two below `LANES`: the neighbour, the neighbour but one, and so on.
+    fn swap<const DISTANCE: usize>(self, a: Self::F) -> Self::F;
     fn sum_lanes(self, a: Self::F) -> f32;
     fn max_lane(self, a: Self::F) -> f32;
     /// Writes integral values in `-128..=127` as bytes to the first `LANES` of `to`.

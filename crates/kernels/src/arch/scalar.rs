@@ -94,6 +94,10 @@ impl Simd for Scalar {
         })
     }
     #[inline(always)]
+    fn swap<const DISTANCE: usize>(self, a: Self::F) -> Self::F {
+        std::array::from_fn(|i| a[i ^ DISTANCE])
+    }
+    #[inline(always)]
     fn sum_lanes(self, a: Self::F) -> f32 {
         (a[0] + a[2]) + (a[1] + a[3])
     }

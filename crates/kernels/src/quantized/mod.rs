@@ -34,12 +34,13 @@ mod matrix;
 mod pack;
 mod rows;
 mod shape;
+mod turn;
 
 pub use half::{f16_to_f32, f32_to_f16};
 pub(crate) use matmul::Job;
 pub use matrix::{PackedQ, QMatrix};
 pub use pack::{ScaleSearch, pack_q};
-pub use rows::{QRows, QRowsMut};
+pub use rows::{QRows, QRowsMut, Transform};
 pub use shape::{QError, QShape};
 
 /// Columns of the weight matrix that are stored side by side: one AVX-512 register of 32-bit sums, one row of

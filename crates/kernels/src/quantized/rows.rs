@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::ACTIVATION_MAX;
+use super::turn::turn_group;
 use crate::Kernels;
 use crate::arch::{Op, Simd};
 use crate::rows::{at, steps};
@@ -181,8 +182,17 @@ impl<'a> QRowsMut<'a> {
     }
 }
 
+/// What becomes of a row before it is quantized.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Transform<'a> {
+    /// `[k]`: what each input is multiplied with.
+    pub smooth: Option<&'a [f32]>,
+    /// Whether its groups are turned then, as those of the weights: see [`Kernels::turn_weights`].
+    pub turned: bool,
+}
+
 impl Kernels {
-    /// Quantizes the rows of `x` (`[rows, k]`), each input first multiplied by its entry of `smooth` (`[k]`).
+    /// Quantizes the rows of `x` (`[rows, k]`) after `transform`.
     ///
     /// The scale of a row's group is its largest magnitude over 127; codes are the nearest, ties to even. A
     /// group without a magnitude of at least 1e-30 becomes zeros. What a group with a value that is not finite
@@ -190,20 +200,20 @@ impl Kernels {
     ///
     /// # Panics
     /// If the sizes do not agree.
-    pub fn quantize_rows(self, x: &[f32], smooth: Option<&[f32]>, to: QRowsMut<'_>) {
+    pub fn quantize_rows(self, x: &[f32], transform: Transform<'_>, to: QRowsMut<'_>) {
         assert_eq!(x.len(), to.rows * to.k, "inputs");
         assert!(
-            smooth.is_none_or(|smooth| smooth.len() == to.k),
+            (transform.smooth).is_none_or(|smooth| smooth.len() == to.k),
             "factors of {} inputs",
             to.k
         );
-        self.run(QuantizeRows { x, smooth, to });
+        self.run(QuantizeRows { x, transform, to });
     }
 }
 
 struct QuantizeRows<'a> {
     x: &'a [f32],
-    smooth: Option<&'a [f32]>,
+    transform: Transform<'a>,
     to: QRowsMut<'a>,
 }
 
@@ -212,7 +222,11 @@ impl Op for QuantizeRows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let QuantizeRows { x, smooth, mut to } = self;
+        let QuantizeRows {
+            x,
+            transform,
+            mut to,
+        } = self;
         let (k, group) = (to.k, to.group);
         for row in 0..to.rows {
             let x = &x[row * k..][..k];
@@ -221,8 +235,11 @@ impl Op for QuantizeRows<'_> {
             let marks = scales.iter_mut().zip(sums);
             for (codes, (scale, sum)) in codes.chunks_exact_mut(group).zip(marks) {
                 let end = (first + group).min(k);
-                let smooth = smooth.map(|smooth| &smooth[first..end]);
-                (*scale, *sum) = quantize_group(s, &x[first..end], smooth, codes);
+                let transform = Transform {
+                    smooth: transform.smooth.map(|smooth| &smooth[first..end]),
+                    ..transform
+                };
+                (*scale, *sum) = quantize_group(s, &x[first..end], transform, codes);
                 first = end;
             }
         }
@@ -234,7 +251,7 @@ impl Op for QuantizeRows<'_> {
 fn quantize_group<S: Simd>(
     s: S,
     x: &[f32],
-    smooth: Option<&[f32]>,
+    transform: Transform<'_>,
     codes: &mut [i8],
 ) -> (f32, i32) {
     // At most 128 inputs, a multiple of every register's lanes.
@@ -248,11 +265,19 @@ fn quantize_group<S: Simd>(
             break;
         }
         let mut v = at(s, x, i);
-        if let Some(smooth) = smooth {
+        if let Some(smooth) = transform.smooth {
             v = s.mul(v, at(s, smooth, i));
         }
         s.store(v, &mut values[i..]);
         largest = s.max(largest, s.max(v, s.sub(zero, v)));
+    }
+    if transform.turned && x.len() == codes.len() {
+        turn_group(s, values);
+        largest = zero;
+        for i in starts.clone() {
+            let v = s.load(&values[i..]);
+            largest = s.max(largest, s.max(v, s.sub(zero, v)));
+        }
     }
     let largest = s.max_lane(largest);
     // A NaN is in no range and ends here as well.
@@ -280,8 +305,34 @@ mod tests {
         let smooth = smooth.then(|| Random::new(9).floats(k));
         let mut rows = QRows::default();
         rows.reset(x.len() / k, k, group);
-        kernels.quantize_rows(x, smooth.as_deref(), rows.as_mut());
+        let transform = Transform {
+            smooth: smooth.as_deref(),
+            turned: false,
+        };
+        kernels.quantize_rows(x, transform, rows.as_mut());
         rows
+    }
+
+    #[test]
+    fn turned_groups_are_those_that_were_turned_before() {
+        for (kernels, k) in every_kernel([32, 100, 384]) {
+            for group in [32, 64, 128] {
+                let x = Random::new(k as u64).floats(2 * k);
+                let mut got = QRows::default();
+                got.reset(2, k, group);
+                let transform = Transform {
+                    turned: true,
+                    ..Transform::default()
+                };
+                kernels.quantize_rows(&x, transform, got.as_mut());
+                let mut turned = x;
+                Kernels::scalar().turn_inputs(&mut turned, k, group);
+                let want = quantized(Kernels::scalar(), &turned, k, group, false);
+                assert_eq!(got.codes(), want.codes(), "{kernels:?} {k} {group}");
+                assert_eq!(got.scales, want.scales, "{kernels:?} {k} {group}");
+                assert_eq!(got.sums, want.sums, "{kernels:?} {k} {group}");
+            }
+        }
     }
 
     #[test]
@@ -350,8 +401,8 @@ mod tests {
         let mut parts = QRows::default();
         parts.reset(5, k, 32);
         let (first, others) = parts.as_mut().split_rows(2);
-        kernels.quantize_rows(&x[..2 * k], None, first);
-        kernels.quantize_rows(&x[2 * k..], None, others);
+        kernels.quantize_rows(&x[..2 * k], Transform::default(), first);
+        kernels.quantize_rows(&x[2 * k..], Transform::default(), others);
         assert_eq!(parts.codes(), whole.codes());
         assert_eq!(parts.scales, whole.scales);
     }
@@ -367,7 +418,7 @@ mod tests {
         for (inputs, part) in [(0..32, first), (32..k, others)] {
             let rows = x.chunks_exact(k);
             let x: Vec<f32> = rows.flat_map(|row| row[inputs.clone()].to_vec()).collect();
-            kernels.quantize_rows(&x, None, part);
+            kernels.quantize_rows(&x, Transform::default(), part);
         }
         assert_eq!(parts.codes(), whole.codes());
         assert_eq!((parts.scales, parts.sums), (whole.scales, whole.sums));

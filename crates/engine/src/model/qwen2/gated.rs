@@ -102,13 +102,12 @@ impl<'a> Gated<'a> {
             let bias = self.gate_up.bias.as_deref();
             (self.kernels).matmul_q(x, 0..x.rows(), matrix, panels, bias, &mut out);
         }
-        let smooth = self.down.smooth.as_deref();
-        let smooth = smooth.map(|smooth| &smooth[columns]);
+        let transform = self.down.transform(columns);
         for both in both.chunks_exact(2 * width) {
             let (row, others) = to.split_rows(1);
             to = others;
             self.kernels.silu_mul(both, width, &mut made);
-            self.kernels.quantize_rows(&made, smooth, row);
+            self.kernels.quantize_rows(&made, transform, row);
         }
         SCRATCH.set((both, made));
     }
@@ -139,6 +138,7 @@ mod tests {
             scales: Tensor::from(packed.scales),
             bias: dressed.then(|| Tensor::from(floats(n))),
             smooth: dressed.then(|| Tensor::from(factors)),
+            turned: dressed,
         }))
     }
 

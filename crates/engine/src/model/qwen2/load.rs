@@ -6,8 +6,11 @@ use super::matrix::{F32Part, Matrix, Quantized};
 use super::{Config, Layer, Qwen2, Rotation};
 use crate::weights::{Source, Tensor, TensorInfo, WeightError, Weights};
 
-/// The version of the layout of quantized decoders; another one is refused.
-pub(crate) const FORMAT: &str = "2";
+/// The version of the layout of quantized decoders: the groups of `down_proj`'s inputs are turned.
+pub(crate) const FORMAT: &str = "3";
+
+/// The version before, which differs in that nothing is turned. Every other one is refused.
+const UNTURNED_FORMAT: &str = "2";
 
 impl Qwen2 {
     /// Takes the tensors out of `weights`: floats under their published names, or quantized ones. `exact`: floats
@@ -44,13 +47,17 @@ impl Qwen2 {
 
     fn load_quantized(weights: &Weights, config: &Config) -> Result<Qwen2, WeightError> {
         let found = weights.metadata().get("companion.format");
-        if found.map(String::as_str) != Some(FORMAT) {
-            return Err(WeightError::BadMetadata {
-                key: "companion.format".into(),
-                found: found.cloned().unwrap_or_default(),
-                expected: format!("{FORMAT:?}; quantize the model again"),
-            });
-        }
+        let turned = match found.map(String::as_str) {
+            Some(FORMAT) => true,
+            Some(UNTURNED_FORMAT) => false,
+            _ => {
+                return Err(WeightError::BadMetadata {
+                    key: "companion.format".into(),
+                    found: found.cloned().unwrap_or_default(),
+                    expected: format!("{FORMAT:?}; quantize the model again"),
+                });
+            }
+        };
         let (h, inner) = (config.hidden_size, config.intermediate_size);
         let heads = config.num_attention_heads * config.head_dim;
         let norm = |name: &str| weights.tensor::<f32>(name, &[h]);
@@ -63,6 +70,8 @@ impl Qwen2 {
                     let name = at("self_attn.qkv_proj.bias");
                     qkv.bias = Some(weights.tensor(&name, &[config.qkv_size()])?);
                 }
+                let mut down = matrix("mlp.down_proj", h, inner)?;
+                down.turned = turned;
                 let boxed = |q| Matrix::Quantized(Box::new(q));
                 Ok(Layer {
                     attention_norm: norm(&at("input_layernorm.weight"))?,
@@ -70,7 +79,7 @@ impl Qwen2 {
                     output: boxed(matrix("self_attn.o_proj", h, heads)?),
                     mlp_norm: norm(&at("post_attention_layernorm.weight"))?,
                     gate_up: boxed(matrix("mlp.gate_up_proj", 2 * inner, h)?),
-                    down: boxed(matrix("mlp.down_proj", h, inner)?),
+                    down: boxed(down),
                 })
             })
             .collect::<Result<_, WeightError>>()?;
@@ -192,6 +201,7 @@ fn quantized(weights: &Weights, name: &str, n: usize, k: usize) -> Result<Quanti
         codes,
         scales,
         bias: None,
+        turned: false,
         smooth: match weights.tensors().contains_key(&smooth) {
             true => Some(weights.tensor(&smooth, &[k])?),
             false => None,

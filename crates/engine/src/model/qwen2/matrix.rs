@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use kernels::{Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QRowsMut, QShape, WeightType};
+use kernels::{
+    Kernels, LinearF32, MatMut, PANEL, QMatrix, QRows, QRowsMut, QShape, Transform, WeightType,
+};
 
 use crate::pool::Team;
 use crate::weights::Tensor;
@@ -35,6 +37,8 @@ pub(crate) struct Quantized {
     pub(crate) bias: Option<Tensor<f32>>,
     /// `[inputs]`: what each input is multiplied by before it is quantized.
     pub(crate) smooth: Option<Tensor<f32>>,
+    /// Whether the groups of its inputs are turned before they are quantized, as those of its weights were.
+    pub(crate) turned: bool,
 }
 
 /// Columns that a task of a float product has at least.
@@ -177,6 +181,14 @@ impl Quantized {
         self.multiply(kernels, team, bytes, y);
     }
 
+    /// What becomes of `inputs`, whole groups but for the last, before they are quantized.
+    pub(super) fn transform(&self, inputs: Range<usize>) -> Transform<'_> {
+        Transform {
+            smooth: self.smooth.as_deref().map(|smooth| &smooth[inputs]),
+            turned: self.turned,
+        }
+    }
+
     /// `x`, `[rows, inputs]`, as the product takes it.
     pub(super) fn quantize_rows(
         &self,
@@ -187,9 +199,9 @@ impl Quantized {
         bytes: &mut QRows,
     ) {
         let k = self.shape.k;
-        let smooth = self.smooth.as_deref();
+        let transform = self.transform(0..k);
         self.quantize(team, rows, bytes, |rows, block| {
-            kernels.quantize_rows(&x[rows.start * k..rows.end * k], smooth, block);
+            kernels.quantize_rows(&x[rows.start * k..rows.end * k], transform, block);
         });
     }
 
@@ -202,7 +214,7 @@ impl Quantized {
         bytes: &mut QRows,
         y: MatMut<'_>,
     ) {
-        let smooth = self.smooth.as_deref();
+        let transform = self.transform(0..self.shape.k);
         self.quantize(team, y.rows(), bytes, |rows, mut block| {
             let mut made = MADE.take();
             made.resize(self.shape.k, 0.0);
@@ -210,7 +222,7 @@ impl Quantized {
                 let (one, others) = block.split_rows(1);
                 block = others;
                 make(row, &mut made);
-                kernels.quantize_rows(&made, smooth, one);
+                kernels.quantize_rows(&made, transform, one);
             }
             MADE.set(made);
         });

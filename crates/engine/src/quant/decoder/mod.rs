@@ -23,7 +23,7 @@ use kernels::Kernels;
 
 pub use install::{DecoderReport, calibration_entries, quantize_decoder};
 pub(crate) use pass::Place;
-pub(crate) use plan::{EMBEDDINGS, GROUP, HEAD, What, shape_of};
+pub(crate) use plan::{EMBEDDINGS, GROUP, HEAD, What, layer_group, shape_of};
 pub(crate) use worth::unmeasured;
 pub(crate) use write::write_quantized;
 
@@ -34,7 +34,8 @@ use crate::pool::Team;
 pub struct DecoderQuant {
     /// The type of the new weights.
     pub to: Target,
-    /// Inputs that share a scale, 32, 64 or 128, in every matrix; `None`: 64, and 32 where more than that is lost.
+    /// Inputs that share a scale, 32, 64 or 128, in every matrix; `None`: what each matrix is known to do with,
+    /// 64 most.
     pub group: Option<usize>,
     /// Bytes that a `mixed` weight file may have; `None`: [`MIXED_BITS`] a weight.
     pub budget_bytes: Option<u64>,

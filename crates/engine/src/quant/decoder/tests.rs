@@ -196,6 +196,27 @@ fn quantized_models_open_and_say_nearly_the_same() {
 }
 
 #[test]
+fn a_file_says_whether_it_is_turned() {
+    let name = "qwen2-tied";
+    let (folder, _) = quantize(name, &OPTIONS, &[]);
+    let turned = apart(folder.path(), name);
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).expect("the file");
+    let of = |version: &str| format!(r#""companion.format":"{version}""#).into_bytes();
+    let from = of(FORMAT);
+    let at = bytes.windows(from.len()).position(|w| w == from);
+    // Read as the version before it would be, whose inputs are not turned, the same weights say something else.
+    let mut changed = bytes;
+    changed[at.expect("its format")..][..from.len()].copy_from_slice(&of("2"));
+    std::fs::write(&path, changed).expect("it is written");
+    let unturned = apart(folder.path(), name);
+    assert!(
+        turned < 0.04 && unturned > 4.0 * turned,
+        "{turned} {unturned}"
+    );
+}
+
+#[test]
 fn texts_make_the_outputs_better_than_none() {
     let name = "qwen2-untied";
     let options = DecoderQuant {

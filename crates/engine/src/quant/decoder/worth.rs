@@ -38,7 +38,7 @@ pub(crate) fn spend_bits(
 ) -> Result<()> {
     let gains = gains(hands, source, config, texts, planned)?;
     let budget = (options.budget_bytes).unwrap_or_else(|| mixed_bytes(config));
-    spend_budget(config, &gains, budget, planned);
+    spend_budget(config, &gains, (options, budget), planned);
     Ok(())
 }
 
@@ -61,23 +61,33 @@ pub(crate) fn unmeasured(config: &Config, to: Target) -> Vec<Planned> {
             What::Embeddings | What::Head => 0.0,
         };
         let gains: Vec<f64> = planned.iter().map(&mut gain).collect();
-        spend_budget(config, &gains, mixed_bytes(config), &mut planned);
+        spend_budget(
+            config,
+            &gains,
+            (&options, mixed_bytes(config)),
+            &mut planned,
+        );
     }
     planned
 }
 
 /// Gives 8 bits to those of `planned` that `gains` says it is worth most for, so that the file has `budget` bytes at most.
-fn spend_budget(config: &Config, gains: &[f64], budget: u64, planned: &mut [Planned]) {
+fn spend_budget(
+    config: &Config,
+    gains: &[f64],
+    (options, budget): (&DecoderQuant, u64),
+    planned: &mut [Planned],
+) {
     let spent = planned.iter().map(|p| plan::bytes(p.shape)).sum::<u64>() + floats(config);
-    let eight = |shape: QShape| QShape { bits: 8, ..shape };
+    let eight = |planned: &Planned| plan::in_eight_bits(planned, options);
     let worths: Vec<Worth> = (planned.iter().zip(gains))
         .map(|(planned, gain)| Worth {
             gain: *gain,
-            bytes: plan::bytes(eight(planned.shape)) - plan::bytes(planned.shape),
+            bytes: plan::bytes(eight(planned)) - plan::bytes(planned.shape),
         })
         .collect();
     for i in plan::spend(&worths, budget.saturating_sub(spent)) {
-        planned[i].shape = eight(planned[i].shape);
+        planned[i].shape = eight(&planned[i]);
     }
 }
 
@@ -113,17 +123,19 @@ fn gains(
     let mut embedded = squares(&states.rows);
     for l in 0..config.num_hidden_layers {
         let mut layer = read_layer(source, config, l)?;
-        balance(hands, pass, &mut layer, &states, |place| {
-            shape_of(What::Layer(l, place))
-        });
-        let inputs = observe(hands, pass, &layer, &states);
+        let shape_of = |place| shape_of(What::Layer(l, place));
+        balance(hands, pass, &mut layer, &states, shape_of);
+        let inputs = observe(hands, pass, &layer, &states, shape_of);
         let mut losses: BTreeMap<Place, Loss> = BTreeMap::new();
         for place in Place::ALL {
-            let shape = shape_of(What::Layer(l, place));
-            losses.insert(
-                place,
-                trial(hands, layer.matrix(place), shape, inputs.get(&place)),
+            let (shape, turned) = (shape_of(place), place.is_turned());
+            let loss = trial(
+                hands,
+                layer.matrix(place),
+                (shape, turned),
+                inputs.get(&place),
             );
+            losses.insert(place, loss);
         }
         pass.layer(&layer, &mut states, &mut |_, _| {});
         let rows = states.rows.len() / config.hidden_size;
@@ -186,16 +198,21 @@ fn trial_of_head(
         n: rows,
         ..head.shape
     };
-    Ok(trial(hands, &weights, shape, Some(&inputs)))
+    Ok(trial(hands, &weights, (shape, false), Some(&inputs)))
 }
 
 /// Rows of the head that are quantized on trial.
 const PANEL_ROWS: usize = 2048;
 
-/// The loss of some panels of `w`, with the power of all of it.
-fn trial(hands: Hands<'_>, w: &[f32], shape: QShape, inputs: Option<&Inputs>) -> Loss {
+/// The loss of some panels of `w`, with the power of all of it; of its groups turned where `inputs` saw them so.
+fn trial(
+    hands: Hands<'_>,
+    w: &[f32],
+    (shape, turned): (QShape, bool),
+    inputs: Option<&Inputs>,
+) -> Loss {
     let panel = kernels::PANEL * shape.k;
-    let sample: Vec<f32> = w
+    let mut sample: Vec<f32> = w
         .chunks(panel)
         .step_by(PANELS_EVERY)
         .flatten()
@@ -205,6 +222,9 @@ fn trial(hands: Hands<'_>, w: &[f32], shape: QShape, inputs: Option<&Inputs>) ->
         n: sample.len() / shape.k,
         ..shape
     };
+    if turned {
+        (hands.kernels).turn_weights(&mut sample, shape.k, shape.group);
+    }
     let mut loss = round_matrix(hands.kernels, hands.team, &sample, part, inputs).loss;
     loss.outputs
         .scale(shape.n as f64 / part.n as f64 * super::rounding::MEASURED_EVERY as f64);

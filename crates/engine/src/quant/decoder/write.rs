@@ -1,5 +1,6 @@
 //! From a source of float tensors to a quantized file, layer by layer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -62,10 +63,9 @@ pub(crate) fn write_quantized<W: Write>(
     let mut matrices = planned.iter();
     for l in 0..config.num_hidden_layers {
         let mut layer = read_layer(source, config, l)?;
-        balance(hands, pass, &mut layer, &states, |place| {
-            plan::shape_of(&planned, What::Layer(l, place))
-        });
-        let mut inputs = observe(hands, pass, &layer, &states);
+        let shape_of = |place| plan::shape_of(&planned, What::Layer(l, place));
+        balance(hands, pass, &mut layer, &states, shape_of);
+        let mut inputs = observe(hands, pass, &layer, &states, shape_of);
         out.floats(&layer.attention_norm)?;
         for place in Place::ALL {
             let planned = matrices.next().expect("every layer has four matrices");
@@ -73,7 +73,11 @@ pub(crate) fn write_quantized<W: Write>(
                 out.floats(&layer.mlp_norm)?;
             }
             let inputs = inputs.remove(&place);
+            let QShape { k, group, .. } = planned.shape;
             let weights = layer.matrix(place);
+            if place.is_turned() {
+                hands.kernels.turn_weights(weights, k, group);
+            }
             let rounded = round_matrix(
                 hands.kernels,
                 hands.team,
@@ -86,6 +90,9 @@ pub(crate) fn write_quantized<W: Write>(
                 out.floats(&layer.qkv_bias)?;
             }
             dequantize(&rounded.packed, layer.matrix(place));
+            if place.is_turned() {
+                hands.kernels.turn_inputs(layer.matrix(place), k, group);
+            }
         }
         // What the texts look like behind the layer as it is now: the layers to come make up for it.
         pass.layer(&layer, &mut states, &mut |_, _| {});
@@ -174,29 +181,29 @@ pub(crate) fn embed(source: &Source, config: &Config, texts: &[Vec<u32>]) -> Res
     })
 }
 
-/// What every matrix of `layer` sees of the texts; nothing where there are none.
+/// What every matrix of `layer`, of the shape `shape` of its place, sees of the texts; nothing where there are none.
 pub(crate) fn observe(
     hands: Hands<'_>,
     pass: Pass<'_>,
     layer: &LayerWeights,
     states: &States,
+    shape: impl Fn(Place) -> QShape,
 ) -> BTreeMap<Place, Inputs> {
     let mut moments: BTreeMap<Place, Moments> = BTreeMap::new();
     let mut states = States {
         rows: states.rows.clone(),
         lengths: states.lengths.clone(),
     };
-    let widths = pass.config;
     pass.layer(layer, &mut states, &mut |place, rows| {
-        let width = match place {
-            Place::Qkv | Place::GateUp => widths.hidden_size,
-            Place::Output => widths.num_attention_heads * widths.head_dim,
-            Place::Down => widths.intermediate_size,
-        };
-        (moments.entry(place).or_insert_with(|| Moments::new(width))).add(
+        let QShape { k, group, .. } = shape(place);
+        let mut rows = Cow::Borrowed(rows);
+        if place.is_turned() {
+            hands.kernels.turn_inputs(rows.to_mut(), k, group);
+        }
+        (moments.entry(place).or_insert_with(|| Moments::new(k))).add(
             hands.kernels,
             hands.team,
-            rows,
+            &rows,
         );
     });
     let of = |(place, moments)| (place, Inputs::new(moments, hands.team));

@@ -108,6 +108,17 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn swap<const DISTANCE: usize>(self, a: __m256) -> __m256 {
+        unsafe {
+            match DISTANCE {
+                1 => _mm256_permute_ps::<0b10_11_00_01>(a),
+                2 => _mm256_permute_ps::<0b01_00_11_10>(a),
+                4 => _mm256_permute2f128_ps::<1>(a, a),
+                _ => unreachable!("there are eight lanes"),
+            }
+        }
+    }
+    #[inline(always)]
     fn sum_lanes(self, a: __m256) -> f32 {
         unsafe {
             let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));

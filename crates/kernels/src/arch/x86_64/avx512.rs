@@ -100,6 +100,18 @@ impl Simd for Avx512Vnni {
         unsafe { _mm512_scalef_ps(a, power) }
     }
     #[inline(always)]
+    fn swap<const DISTANCE: usize>(self, a: __m512) -> __m512 {
+        unsafe {
+            match DISTANCE {
+                1 => _mm512_permute_ps::<0b10_11_00_01>(a),
+                2 => _mm512_permute_ps::<0b01_00_11_10>(a),
+                4 => _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a),
+                8 => _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a),
+                _ => unreachable!("there are sixteen lanes"),
+            }
+        }
+    }
+    #[inline(always)]
     fn sum_lanes(self, a: __m512) -> f32 {
         unsafe { _mm512_reduce_add_ps(a) }
     }

@@ -1,13 +1,13 @@
 //! Every kernel against the definition, to the bit.
 
 use super::*;
-use crate::quantized::{PackedQ, QShape, pack_q};
+use crate::quantized::{PackedQ, QShape, Transform, pack_q};
 use crate::testing::{Random, every_kernel};
 
 fn rows_of(kernels: Kernels, x: &[f32], shape: QShape) -> QRows {
     let mut rows = QRows::default();
     rows.reset(x.len() / shape.k, shape.k, shape.group);
-    kernels.quantize_rows(x, None, rows.as_mut());
+    kernels.quantize_rows(x, Transform::default(), rows.as_mut());
     rows
 }
 
