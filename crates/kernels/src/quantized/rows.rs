@@ -7,7 +7,7 @@ use super::ACTIVATION_MAX;
 use super::turn::turn_group;
 use crate::Kernels;
 use crate::arch::{Op, Simd};
-use crate::rows::{at, steps};
+use crate::rows::steps;
 
 /// Quantized rows: `value ≈ scale · code`, a scale for each row and group.
 ///
@@ -222,78 +222,100 @@ impl Op for QuantizeRows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let QuantizeRows {
-            x,
-            transform,
-            mut to,
-        } = self;
-        let (k, group) = (to.k, to.group);
-        for row in 0..to.rows {
-            let x = &x[row * k..][..k];
-            let (codes, scales, sums) = to.row(row);
-            let mut first = 0;
-            let marks = scales.iter_mut().zip(sums);
-            for (codes, (scale, sum)) in codes.chunks_exact_mut(group).zip(marks) {
-                let end = (first + group).min(k);
-                let transform = Transform {
-                    smooth: transform.smooth.map(|smooth| &smooth[first..end]),
-                    ..transform
-                };
-                (*scale, *sum) = quantize_group(s, &x[first..end], transform, codes);
-                first = end;
-            }
+        // Sizes that the compiler knows: a group stays in registers.
+        match self.to.group {
+            32 => quantize_rows::<S, 32>(s, self),
+            64 => quantize_rows::<S, 64>(s, self),
+            _ => quantize_rows::<S, 128>(s, self),
         }
     }
 }
 
-/// Fills `codes` from `x`, zeros behind its end; gives the scale and the sum of codes.
 #[inline(always)]
-fn quantize_group<S: Simd>(
-    s: S,
-    x: &[f32],
-    transform: Transform<'_>,
-    codes: &mut [i8],
-) -> (f32, i32) {
-    // At most 128 inputs, a multiple of every register's lanes.
-    let mut values = [0.0_f32; 128];
-    let values = &mut values[..codes.len()];
-    let zero = s.splat(0.0);
-    let mut largest = zero;
-    let (starts, _) = steps(s, codes.len());
-    for i in starts.clone() {
-        if i >= x.len() {
-            break;
+fn quantize_rows<S: Simd, const GROUP: usize>(s: S, task: QuantizeRows<'_>) {
+    let QuantizeRows {
+        x,
+        transform: Transform { smooth, turned },
+        mut to,
+    } = task;
+    let k = to.k;
+    for row in 0..to.rows {
+        let x = &x[row * k..][..k];
+        let (codes, scales, sums) = to.row(row);
+        let marks = scales.iter_mut().zip(sums);
+        for (g, (codes, (scale, sum))) in codes.as_chunks_mut().0.iter_mut().zip(marks).enumerate()
+        {
+            let x = &x[g * GROUP..];
+            let smooth = smooth.map(|smooth| &smooth[g * GROUP..]);
+            (*scale, *sum) = match (x.first_chunk::<GROUP>(), smooth) {
+                (Some(x), None) if !turned => quantize_group(s, x, codes),
+                (Some(x), smooth) => {
+                    let mut values = *x;
+                    if let Some(smooth) = smooth {
+                        multiply(s, &mut values, smooth);
+                    }
+                    if turned {
+                        turn_group(s, &mut values);
+                    }
+                    quantize_group(s, &values, codes)
+                }
+                (None, smooth) => {
+                    let mut values = [0.0; GROUP];
+                    values[..x.len()].copy_from_slice(x);
+                    if let Some(smooth) = smooth {
+                        multiply(s, &mut values[..x.len()], smooth);
+                    }
+                    quantize_group(s, &values, codes)
+                }
+            };
         }
-        let mut v = at(s, x, i);
-        if let Some(smooth) = transform.smooth {
-            v = s.mul(v, at(s, smooth, i));
-        }
+    }
+}
+
+/// `values *= factors`, of which there are as many or more.
+#[inline(always)]
+fn multiply<S: Simd>(s: S, values: &mut [f32], factors: &[f32]) {
+    let (whole, rest) = steps(s, values.len());
+    for i in whole {
+        let v = s.mul(s.load(&values[i..]), s.load(&factors[i..]));
         s.store(v, &mut values[i..]);
-        largest = s.max(largest, s.max(v, s.sub(zero, v)));
     }
-    if transform.turned && x.len() == codes.len() {
-        turn_group(s, values);
-        largest = zero;
-        for i in starts.clone() {
-            let v = s.load(&values[i..]);
-            largest = s.max(largest, s.max(v, s.sub(zero, v)));
-        }
+    for i in rest..values.len() {
+        values[i] *= factors[i];
     }
-    let largest = s.max_lane(largest);
+}
+
+/// Fills `codes` from `x`; gives the scale and the sum of codes.
+#[inline(always)]
+fn quantize_group<S: Simd, const GROUP: usize>(
+    s: S,
+    x: &[f32; GROUP],
+    codes: &mut [i8; GROUP],
+) -> (f32, i32) {
+    let zero = s.splat(0.0);
+    // Several, so that none waits for the one before.
+    let (mut high, mut low, mut sum) = ([zero; 2], [zero; 2], [zero; 2]);
+    for i in (0..GROUP).step_by(S::LANES) {
+        let (v, of) = (s.load(&x[i..]), i / S::LANES % 2);
+        high[of] = s.max(high[of], v);
+        low[of] = s.min(low[of], v);
+    }
+    let (high, low) = (s.max(high[0], high[1]), s.min(low[0], low[1]));
+    let largest = s.max_lane(s.max(high, s.sub(zero, low)));
     // A NaN is in no range and ends here as well.
     if !(1e-30..=f32::MAX).contains(&largest) {
         codes.fill(0);
         return (0.0, 0);
     }
     let inverse = s.splat(ACTIVATION_MAX / largest);
-    let mut sum = zero;
-    for i in starts {
-        let code = s.round(s.mul(s.load(&values[i..]), inverse));
+    for i in (0..GROUP).step_by(S::LANES) {
+        let (code, of) = (s.round(s.mul(s.load(&x[i..]), inverse)), i / S::LANES % 2);
         // Integers below 2^14: their sum in floats is exact.
-        sum = s.add(sum, code);
+        sum[of] = s.add(sum[of], code);
         s.store_signed_bytes(code, &mut codes[i..]);
     }
-    (largest / ACTIVATION_MAX, s.sum_lanes(sum) as i32)
+    let sum = s.sum_lanes(s.add(sum[0], sum[1]));
+    (largest / ACTIVATION_MAX, sum as i32)
 }
 
 #[cfg(test)]

@@ -43,39 +43,30 @@ impl Kernels {
             "{} values, {k} inputs in groups of {group}",
             rows.len()
         );
-        struct Turn<'a>(&'a mut [f32], f32);
-        impl Op for Turn<'_> {
+        struct Turn<'a, const GROUP: usize>(&'a mut [f32], f32);
+        impl<const GROUP: usize> Op for Turn<'_, GROUP> {
             type Out = ();
             #[inline(always)]
             fn run<S: Simd>(self, s: S) {
-                turn(s, self.0, self.1);
+                for group in self.0.as_chunks_mut::<GROUP>().0 {
+                    turn_array(s, group, self.1);
+                }
             }
         }
         for row in rows.chunks_exact_mut(k) {
-            for group in row.chunks_exact_mut(group) {
-                self.run(Turn(group, factor));
+            match group {
+                32 => self.run(Turn::<32>(row, factor)),
+                64 => self.run(Turn::<64>(row, factor)),
+                _ => self.run(Turn::<128>(row, factor)),
             }
         }
     }
 }
 
-/// Turns a group of inputs.
+/// Turns a group of inputs, of 32, 64 or 128.
 #[inline(always)]
-pub(super) fn turn_group<S: Simd>(s: S, group: &mut [f32]) {
-    turn(s, group, inputs_factor(group.len()));
-}
-
-/// `group = factor · H · group`, of 32, 64 or 128 values.
-#[inline(always)]
-fn turn<S: Simd>(s: S, group: &mut [f32], factor: f32) {
-    // Sizes that the compiler knows: all of it stays in registers.
-    if let Ok(group) = <&mut [f32; 64]>::try_from(&mut *group) {
-        turn_array(s, group, factor);
-    } else if let Ok(group) = <&mut [f32; 128]>::try_from(&mut *group) {
-        turn_array(s, group, factor);
-    } else if let Ok(group) = <&mut [f32; 32]>::try_from(group) {
-        turn_array(s, group, factor);
-    }
+pub(super) fn turn_group<S: Simd, const GROUP: usize>(s: S, group: &mut [f32; GROUP]) {
+    turn_array(s, group, inputs_factor(GROUP));
 }
 
 /// The fast Walsh-Hadamard transform. The sums are the same on every machine: those of neighbours first.
