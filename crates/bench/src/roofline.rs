@@ -1,7 +1,7 @@
 //! What the machine allows and what is reached of it: memory is read at most so fast, int8 products are made at most so fast,
 //! and work that needs more products for each byte passes from the first limit to the second (Williams et al. 2009).
 
-use engine::decoder::MAX_ROWS;
+use engine::decoder::rows_together;
 use engine::speed::Hands;
 use serde::Serialize;
 
@@ -96,7 +96,7 @@ fn ours(model: &ModelFigures) -> Vec<RoofPoint> {
     };
     let mut points = vec![point(
         "reading",
-        length.tokens.min(MAX_ROWS),
+        rows_together(length.tokens),
         length.prefill_tok_s.median,
     )];
     points.extend(

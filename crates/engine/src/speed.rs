@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use kernels::{Kernels, QRows};
 
-use crate::decoder::MAX_ROWS;
 use crate::generate::SplitMix64;
 use crate::kv_cache::{KvCache, KvKind, PageShape, Room, Sequence};
 use crate::model::qwen2::matrix::{F32Part, Matrix, Quantized};
@@ -21,6 +20,9 @@ use crate::quant::decoder::{Target, layer_group};
 use crate::synth::{self, SynthQuant};
 use crate::weights::{Tensor, Weights};
 use crate::{Error, Result};
+
+/// Rows of the products that are timed, and tokens of the prompts.
+pub const PROBE_ROWS: usize = 256;
 
 /// Kernels and threads to measure with.
 pub struct Hands {
@@ -61,13 +63,13 @@ impl Hands {
         bytes.len() as f64 / best.fold(f64::INFINITY, f64::min)
     }
 
-    /// Multiply-adds a second of a product of [`MAX_ROWS`] rows, the best of `runs`; `bits` 8 or 4, or `None` for f32.
+    /// Multiply-adds a second of a product of [`PROBE_ROWS`] rows, the best of `runs`; `bits` 8 or 4, or `None` for f32.
     pub fn product_rate(&self, bits: Option<u32>, runs: usize) -> f64 {
         const INPUTS: usize = 1536;
         const OUTPUTS: usize = 4096;
         let matrix = random_matrix(bits, OUTPUTS, INPUTS);
-        let x: Vec<f32> = floats(MAX_ROWS * INPUTS);
-        let mut y = vec![0.0; MAX_ROWS * OUTPUTS];
+        let x: Vec<f32> = floats(PROBE_ROWS * INPUTS);
+        let mut y = vec![0.0; PROBE_ROWS * OUTPUTS];
         let mut room = QRows::default();
         let mut once = || {
             let begun = Instant::now();
@@ -79,7 +81,7 @@ impl Hands {
         once();
         let best = (0..runs).map(|_| once()).fold(f64::INFINITY, f64::min);
         std::hint::black_box(&y);
-        (MAX_ROWS * INPUTS * OUTPUTS) as f64 / best
+        (PROBE_ROWS * INPUTS * OUTPUTS) as f64 / best
     }
 }
 
@@ -173,7 +175,7 @@ impl StepTimes {
 /// What a probe found.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ProbeTimes {
-    /// Reading [`MAX_ROWS`] tokens from the beginning.
+    /// Reading [`PROBE_ROWS`] tokens from the beginning.
     pub prefill: StepTimes,
     /// Writing one token after them.
     pub decode: StepTimes,
@@ -210,14 +212,14 @@ impl Probe {
         Ok(Probe { model, layers })
     }
 
-    /// Times `reads` prompts of [`MAX_ROWS`] tokens and `steps` tokens after the last of them.
+    /// Times `reads` prompts of [`PROBE_ROWS`] tokens and `steps` tokens after the last of them.
     pub fn time(&self, hands: &Hands, reads: usize, steps: usize) -> Result<ProbeTimes> {
         let shape = self.model.page_shape(KvKind::default());
-        let cache = KvCache::new(shape, Room::of(shape.bytes() * (MAX_ROWS + steps + 64)));
+        let cache = KvCache::new(shape, Room::of(shape.bytes() * (PROBE_ROWS + steps + 64)));
         let mut work = qwen2::Work::default();
         let vocabulary = self.model.config().vocab_size as u64;
         let mut random = SplitMix64(13);
-        let prompt: Vec<u32> = (0..MAX_ROWS)
+        let prompt: Vec<u32> = (0..PROBE_ROWS)
             .map(|_| (random.next() % vocabulary) as u32)
             .collect();
         let mut sequence = cache.start(&[]);
@@ -332,7 +334,7 @@ impl Needs {
     }
 }
 
-/// Bytes of [`qwen2::Work`] for a step of [`MAX_ROWS`] rows of a quantized model, and of one row of logits; fewer where
+/// Bytes of [`qwen2::Work`] for a step of [`PROBE_ROWS`] rows of a quantized model, and of one row of logits; fewer where
 /// gated layers are quantized in parts.
 fn work_bytes(config: &Config) -> u64 {
     let heads = config.num_attention_heads * config.head_dim;
@@ -340,7 +342,7 @@ fn work_bytes(config: &Config) -> u64 {
     let row = 3 * h + config.qkv_size() + heads + 2 * inner;
     // The quantized inputs of the widest product: a byte each, and a scale and a sum for each group.
     let bytes = inner.max(h) * 9 / 8;
-    (MAX_ROWS * (4 * row + bytes) + 4 * config.vocab_size) as u64
+    (PROBE_ROWS * (4 * row + bytes) + 4 * config.vocab_size) as u64
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl Bits {
 }
 
 /// Tokens of the prompt that the predictions are for.
-pub(super) const PREDICTED_PROMPT: usize = engine::decoder::MAX_ROWS;
+pub(super) const PREDICTED_PROMPT: usize = engine::speed::PROBE_ROWS;
 
 /// Tokens that are written after it.
 const WRITTEN: usize = 32;

@@ -17,6 +17,7 @@ use super::class::Clocks;
 use super::cost::{Cost, load};
 use super::plan::{Piece, Step};
 use super::request::{Refused, RequestId, Size, Spec};
+use crate::decoder::MAX_ROWS;
 
 /// The scheduler's limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,7 +57,7 @@ impl Default for Limits {
             queue: 1024,
             kv_tokens: usize::MAX,
             kv_page: 1,
-            max_rows: 256,
+            max_rows: MAX_ROWS,
             ageing: Duration::from_secs(1),
             slowdown: 1.25,
             bulk_step: 4.0,

@@ -64,7 +64,13 @@ pub struct DecoderOptions {
 }
 
 /// Rows that pass through the network together at most: more would not be faster and would need more memory.
-pub const MAX_ROWS: usize = 256;
+pub const MAX_ROWS: usize = 288;
+
+/// Rows of each pass over `tokens` tokens: passes of one size and as few as there can be, since each of them reads all weights.
+/// 300 tokens are two passes of 150 and not one of 288 and one of 12.
+pub fn rows_together(tokens: usize) -> usize {
+    tokens.div_ceil(tokens.div_ceil(MAX_ROWS).max(1))
+}
 
 /// An open decoder. Cloning is cheap and shares it; it can be used from several threads, whose steps follow
 /// one another.
@@ -444,7 +450,8 @@ pub(crate) fn check(dir: &Path) -> Result<()> {
 
 /// How many tokens of each of `work` the next pass takes.
 fn next_chunk(work: &[Work<'_>], done: &[usize]) -> Vec<usize> {
-    let mut room = MAX_ROWS;
+    let left = work.iter().zip(done).map(|(w, done)| w.tokens.len() - done);
+    let mut room = rows_together(left.sum());
     let take = |(w, done): (&Work<'_>, &usize)| {
         let count = (w.tokens.len() - done).min(room);
         room -= count;

@@ -317,3 +317,16 @@ fn refuses_what_does_not_fit_and_changes_nothing() {
     }];
     small.forward(&mut work).expect("there is room now");
 }
+
+#[test]
+fn passes_are_few_and_of_one_size() {
+    for tokens in 1..5 * MAX_ROWS {
+        let rows = rows_together(tokens);
+        assert!(rows <= MAX_ROWS);
+        let passes = tokens.div_ceil(rows);
+        assert_eq!(passes, tokens.div_ceil(MAX_ROWS), "{tokens}");
+        let last = tokens - (passes - 1) * rows;
+        assert!(rows - last < passes, "{tokens}: {rows} and at last {last}");
+    }
+    assert_eq!(rows_together(0), 0);
+}

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::lookup::{Drafted, Drafter, Lookup};
-use crate::decoder::{Decoder, MAX_ROWS, Sequence, Work};
+use crate::decoder::{Decoder, Sequence, Work, rows_together};
 use crate::{Error, Result};
 
 /// Who chooses the tokens of a text: is given the logits after each, and says which token follows, none where the text is over.
@@ -31,15 +31,16 @@ pub fn write(
     let mut drafter = Drafter::new(lookup);
     let mut logits = None;
     let rest = &prompt[sequence.len()..];
-    let chunks = rest.len().div_ceil(MAX_ROWS);
-    for (at, tokens) in rest.chunks(MAX_ROWS).enumerate() {
+    let chunks = rest.chunks(rows_together(rest.len()).max(1));
+    let last = chunks.len().saturating_sub(1);
+    for (at, tokens) in chunks.enumerate() {
         if is_cancelled() {
             return Ok(drafter.drafted());
         }
         let mut work = [Work {
             sequence: &mut *sequence,
             tokens,
-            logits: at + 1 == chunks,
+            logits: at == last,
         }];
         logits = decoder.forward(&mut work)?.remove(0);
     }

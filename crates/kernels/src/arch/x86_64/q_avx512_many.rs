@@ -24,8 +24,8 @@ const WIDE: usize = 4;
 /// Bytes of 8-bit codes that stay while the rows pass: two thirds of a first-level cache of 48 KB (Intel since 2019; others have 32).
 const BLOCK: usize = 32 << 10;
 
-/// Tiles whose floats wait, 64 KB: 258 rows, of which a step of a decoder has 256 at most.
-const TILES: usize = 43;
+/// Tiles whose floats wait, 72 KB: 288 rows, which is what a step of a decoder has at most.
+const TILES: usize = 48;
 
 /// Bytes of inputs that are found in the second-level cache without being asked for.
 const NEAR: usize = 1 << 20;
