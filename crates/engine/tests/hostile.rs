@@ -207,19 +207,25 @@ fn an_int8_file_of_another_version_is_refused() {
     assert!(engine::quant::is_of_this_version(&store, "tiny-int8"));
     let path = store.path("tiny-int8").join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
-    let (from, to) = (br#""companion.format":"2""#, br#""companion.format":"9""#);
+    let of = |version: &str| format!(r#""companion.format":"{version}""#).into_bytes();
+    let from = of("3");
     let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
-    let mut changed = bytes;
-    changed[at..at + to.len()].copy_from_slice(to);
-    std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, changed).unwrap();
+    let become_version = |version: &str| {
+        let mut changed = bytes.clone();
+        changed[at..at + from.len()].copy_from_slice(&of(version));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, changed).unwrap();
+    };
+    become_version("2");
+    assert!(engine::quant::is_of_this_version(&store, "tiny-int8"));
+    become_version("9");
     assert!(!engine::quant::is_of_this_version(&store, "tiny-int8"));
     let error = Encoder::open(&store.path("tiny-int8"), &EncoderOptions::default())
         .err()
         .unwrap();
     assert!(
         common::chain(&error).ends_with(
-            "metadata \"companion.format\" is \"9\", expected \"2\"; quantize the model again"
+            "metadata \"companion.format\" is \"9\", expected \"3\"; quantize the model again"
         ),
         "{error}"
     );

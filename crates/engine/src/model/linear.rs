@@ -1,9 +1,11 @@
 //! A linear layer, float or quantized: the one place of an encoder that knows which.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use kernels::{Kernels, LinearF32, MatMut, PANEL, QError, QMatrix, QRows, QShape, Transform};
+use kernels::{Isa, Kernels, LinearF32, MatMut, PANEL, QError, QMatrix, QRows, QShape, Transform};
 
+use super::by_groups::{AT_ONCE, by_groups};
 use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
 
@@ -40,6 +42,8 @@ pub(crate) struct Quantized {
     bias: Tensor<f32>,
     /// `[inputs]`: what each input is multiplied by before it is quantized.
     smooth: Tensor<f32>,
+    /// Whether the groups of its inputs are turned then, as those of its weights were.
+    turned: bool,
 }
 
 /// Rows that are worth a task of their own.
@@ -65,14 +69,14 @@ impl Linear {
         Ok(Linear::F32 { parts, inputs })
     }
 
-    /// The packed matrix `name` of `outputs` columns.
+    /// The packed matrix `name` of `outputs` columns; `turned`: see [`Transform::turned`].
     pub(crate) fn load_int8(
         weights: &Weights,
         name: &str,
-        outputs: usize,
-        inputs: usize,
+        (outputs, inputs, group): (usize, usize, usize),
+        turned: bool,
     ) -> Result<Linear, WeightError> {
-        let shape = shape_of(outputs, inputs).map_err(|e| WeightError::BadPacking {
+        let shape = shape_of(outputs, inputs, group).map_err(|e| WeightError::BadPacking {
             tensor: format!("{name}.codes"),
             reason: e.to_string(),
         })?;
@@ -83,6 +87,7 @@ impl Linear {
             scales: weights.tensor(&format!("{name}.scales"), &scales)?,
             bias: weights.tensor(&format!("{name}.bias"), &[outputs])?,
             smooth: weights.tensor(&format!("{name}.smooth"), &[inputs])?,
+            turned,
         })))
     }
 
@@ -132,7 +137,58 @@ impl Linear {
     }
 }
 
+thread_local! {
+    /// What a wide layer gives, a few columns of it.
+    static WIDE: RefCell<Vec<f32>> = RefCell::default();
+}
+
+/// `y = down(gelu(up(x)))`, where both are quantized; whether it was worked out. What is between them becomes bytes in the
+/// caches. Not with AMX: there each product lays out anew what belongs to the rows.
+pub(crate) fn feed_forward(
+    kernels: Kernels,
+    team: Team<'_>,
+    [up, down]: [&Linear; 2],
+    x: &[f32],
+    [bytes, wide]: [&mut QRows; 2],
+    y: &mut Vec<f32>,
+) -> bool {
+    let (Linear::Quantized(up), Linear::Quantized(down)) = (up, down) else {
+        return false;
+    };
+    if kernels.isa() == Isa::Amx {
+        return false;
+    }
+    let rows = x.len() / up.shape.k;
+    up.quantize_rows(kernels, team, x, bytes);
+    wide.reset(rows, down.shape.k, down.shape.group);
+    let (x, matrix) = (&*bytes, up.view());
+    let most = AT_ONCE / (size_of::<f32>() * rows.max(1));
+    by_groups(team, most, wide, |columns, mut to| {
+        let mut made = WIDE.take();
+        made.resize(rows * columns.len(), 0.0);
+        let panels = columns.start / PANEL..columns.end.div_ceil(PANEL);
+        let mut out = MatMut::new(&mut made, columns.len());
+        kernels.matmul_q(x, 0..rows, matrix, panels, Some(&up.bias), &mut out);
+        for row in made.chunks_exact_mut(columns.len()) {
+            let (one, others) = to.split_rows(1);
+            to = others;
+            kernels.gelu_for_bytes(row);
+            kernels.quantize_rows(row, down.transform(columns.clone()), one);
+        }
+        WIDE.set(made);
+    });
+    y.resize(rows * down.shape.n, 0.0);
+    let y = MatMut::new(y, down.shape.n);
+    down.multiply(kernels, team, Activation::None, wide, y);
+    true
+}
+
 impl Quantized {
+    fn view(&self) -> QMatrix<'_> {
+        QMatrix::new(self.shape, &self.codes, &self.scales)
+            .expect("sizes were checked when the layer was loaded")
+    }
+
     fn apply(
         &self,
         kernels: Kernels,
@@ -142,25 +198,44 @@ impl Quantized {
         bytes: &mut QRows,
         y: MatMut<'_>,
     ) {
+        self.quantize_rows(kernels, team, x, bytes);
+        self.multiply(kernels, team, then, bytes, y);
+    }
+
+    /// What becomes of `inputs` before they are quantized.
+    fn transform(&self, inputs: Range<usize>) -> Transform<'_> {
+        Transform {
+            smooth: Some(&self.smooth[inputs]),
+            turned: self.turned,
+        }
+    }
+
+    fn quantize_rows(&self, kernels: Kernels, team: Team<'_>, x: &[f32], bytes: &mut QRows) {
         let QShape { k, group, .. } = self.shape;
-        bytes.reset(y.rows(), k, group);
+        let rows = x.len() / k;
+        bytes.reset(rows, k, group);
         let mut blocks = Vec::new();
         let mut rest = bytes.as_mut();
-        for rows in team.split(y.rows(), ROWS_A_TASK) {
+        for rows in team.split(rows, ROWS_A_TASK) {
             let (block, others) = rest.split_rows(rows.len());
             rest = others;
             blocks.push((&x[rows.start * k..rows.end * k], block));
         }
         team.for_each(blocks, |(x, block)| {
-            let transform = Transform {
-                smooth: Some(&self.smooth),
-                turned: false,
-            };
-            kernels.quantize_rows(x, transform, block);
+            kernels.quantize_rows(x, self.transform(0..k), block);
         });
-        let bytes = &*bytes;
-        let matrix = QMatrix::new(self.shape, &self.codes, &self.scales)
-            .expect("sizes were checked when the layer was loaded");
+    }
+
+    /// The product with what was quantized.
+    fn multiply(
+        &self,
+        kernels: Kernels,
+        team: Team<'_>,
+        then: Activation,
+        bytes: &QRows,
+        y: MatMut<'_>,
+    ) {
+        let matrix = self.view();
         team.for_each(tiles(team, y, PANEL), |(rows, columns, mut y)| {
             let panels = columns.start / PANEL..columns.end.div_ceil(PANEL);
             kernels.matmul_q(bytes, rows, matrix, panels, Some(&self.bias), &mut y);
@@ -171,9 +246,9 @@ impl Quantized {
     }
 }
 
-/// The shape that a matrix of `outputs` and `inputs` is quantized to: 8 bits, 64 inputs to a scale.
-pub(crate) fn shape_of(outputs: usize, inputs: usize) -> Result<QShape, QError> {
-    QShape::new(outputs, inputs, 64, 8)
+/// The shape that a matrix of `outputs` and `inputs` is quantized to: 8 bits, `group` inputs to a scale.
+pub(crate) fn shape_of(outputs: usize, inputs: usize, group: usize) -> Result<QShape, QError> {
+    QShape::new(outputs, inputs, group, 8)
 }
 
 /// The shapes of the tensors that hold codes and scales.

@@ -11,7 +11,7 @@ use kernels::{AttentionShape, Kernels, MatMut, QRows};
 
 use super::adapter::{Adapter, LowRank};
 pub use super::config::Config;
-use super::linear::{Activation, Linear};
+use super::linear::{Activation, Linear, feed_forward};
 use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
 
@@ -82,6 +82,8 @@ struct Work {
     inner: Vec<f32>,
     outer: Vec<f32>,
     bytes: QRows,
+    /// What is between the two halves of a feed-forward network, where `bytes` are still needed.
+    wide: QRows,
 }
 
 thread_local! {
@@ -98,7 +100,7 @@ pub(crate) enum Place {
     Down,
 }
 
-/// Sees the input of each linear layer, `[rows, inputs]`: layer, place, input.
+/// Sees the input of each linear layer, `[rows, inputs]`: layer, place, input. Of quantized feed-forward networks it may see none.
 pub(crate) type Observer<'a> = &'a mut dyn FnMut(usize, Place, &[f32]);
 
 impl MiniLm {
@@ -146,16 +148,20 @@ impl MiniLm {
 
     fn load_int8(weights: &Weights, config: &Config) -> Result<MiniLm, WeightError> {
         let (h, i) = (config.hidden_size, config.intermediate_size);
+        let (group, down_is_turned) = crate::quant::layout_of(weights);
         let norm = |name: String| Norm::load(weights, &name, h);
         let layers = (0..config.num_hidden_layers)
             .map(|l| {
                 let at = |part: &str| format!("layer.{l}.{part}");
+                let linear = |part: &str, outputs, inputs, turned| {
+                    Linear::load_int8(weights, &at(part), (outputs, inputs, group), turned)
+                };
                 Ok(Layer {
-                    qkv: Linear::load_int8(weights, &at("qkv"), 3 * h, h)?,
-                    output: Linear::load_int8(weights, &at("output"), h, h)?,
+                    qkv: linear("qkv", 3 * h, h, false)?,
+                    output: linear("output", h, h, false)?,
                     attention_norm: norm(at("attention_norm"))?,
-                    up: Linear::load_int8(weights, &at("up"), i, h)?,
-                    down: Linear::load_int8(weights, &at("down"), h, i)?,
+                    up: linear("up", i, h, false)?,
+                    down: linear("down", h, i, down_is_turned)?,
                     output_norm: norm(at("output_norm"))?,
                 })
             })
@@ -268,60 +274,33 @@ impl MiniLm {
             inner,
             outer,
             bytes,
+            wide,
         } = &mut work;
 
+        let hands = (kernels, team);
         self.embed(kernels, team, batch, hidden);
         for (l, layer) in self.layers.iter().enumerate() {
             let upper = adapter.and_then(|adapter| adapter.layer(l));
-            let mut apply =
-                |linear: &Linear, low: Option<&LowRank>, x: &[f32], then, y: &mut Vec<f32>| {
-                    // What is added goes before the activation function.
-                    let first = if low.is_some() {
-                        Activation::None
-                    } else {
-                        then
-                    };
-                    linear.apply(kernels, team, x, first, bytes, y);
-                    if let Some(low) = low {
-                        low.add(kernels, team, x, then, y);
-                    }
-                };
             observe(l, Place::Qkv, hidden);
-            apply(
-                &layer.qkv,
-                upper.map(|u| &u.qkv),
-                hidden,
-                Activation::None,
-                qkv,
-            );
+            let qkv_layer = (&layer.qkv, upper.map(|u| &u.qkv));
+            apply(hands, qkv_layer, hidden, Activation::None, bytes, qkv);
             self.attend(kernels, team, qkv, lengths, context);
             observe(l, Place::Output, context);
-            apply(
-                &layer.output,
-                upper.map(|u| &u.output),
-                context,
-                Activation::None,
-                outer,
-            );
+            let output = (&layer.output, upper.map(|u| &u.output));
+            apply(hands, output, context, Activation::None, bytes, outer);
             let norm = upper.map_or(&layer.attention_norm, |u| &u.attention_norm);
             add_and_norm(kernels, team, hidden, outer, norm, eps);
 
-            observe(l, Place::Up, hidden);
-            apply(
-                &layer.up,
-                upper.map(|u| &u.up),
-                hidden,
-                Activation::Gelu,
-                inner,
-            );
-            observe(l, Place::Down, inner);
-            apply(
-                &layer.down,
-                upper.map(|u| &u.down),
-                inner,
-                Activation::None,
-                outer,
-            );
+            let halves = [&layer.up, &layer.down];
+            let between = [&mut *bytes, &mut *wide];
+            if upper.is_some() || !feed_forward(kernels, team, halves, hidden, between, outer) {
+                observe(l, Place::Up, hidden);
+                let up = (&layer.up, upper.map(|u| &u.up));
+                apply(hands, up, hidden, Activation::Gelu, bytes, inner);
+                observe(l, Place::Down, inner);
+                let down = (&layer.down, upper.map(|u| &u.down));
+                apply(hands, down, inner, Activation::None, bytes, outer);
+            }
             let norm = upper.map_or(&layer.output_norm, |u| &u.output_norm);
             add_and_norm(kernels, team, hidden, outer, norm, eps);
         }
@@ -409,6 +388,23 @@ impl Norm {
             beta: weights.tensor(&format!("{name}.bias"), &[width])?,
         })
     }
+}
+
+/// `y = then(linear(x) + low(x))`.
+fn apply(
+    (kernels, team): (Kernels, Team<'_>),
+    (linear, low): (&Linear, Option<&LowRank>),
+    x: &[f32],
+    then: Activation,
+    bytes: &mut QRows,
+    y: &mut Vec<f32>,
+) {
+    let Some(low) = low else {
+        return linear.apply(kernels, team, x, then, bytes, y);
+    };
+    // What is added goes before the activation function.
+    linear.apply(kernels, team, x, Activation::None, bytes, y);
+    low.add(kernels, team, x, then, y);
 }
 
 /// `hidden = norm(hidden + other)`, row by row.

@@ -147,8 +147,24 @@ pub(crate) fn kind_of(weights: &Weights) -> std::result::Result<&'static str, We
         }),
     };
     expect("companion.quant", Some(quant), "int8")?;
-    expect("companion.format", found("companion.format"), FORMAT)?;
+    let format = found("companion.format");
+    if format != Some(FINE_FORMAT) {
+        expect("companion.format", format, FORMAT)?;
+    }
     Ok("int8")
+}
+
+/// Inputs that share a scale in the INT8 encoder in `weights`, and whether those of the second half of a feed-forward network
+/// are turned.
+pub(crate) fn layout_of(weights: &Weights) -> (usize, bool) {
+    match weights
+        .metadata()
+        .get("companion.format")
+        .map(String::as_str)
+    {
+        Some(FINE_FORMAT) => (64, false),
+        _ => (GROUP, true),
+    }
 }
 
 /// The tensors of the new file.
@@ -215,15 +231,17 @@ fn quantize(
             done += weight.len() as u64;
             tasks.push((
                 format!("layer.{l}.{name}"),
+                place == Place::Down,
                 sample.inputs(l, place),
                 weight,
                 bias,
             ));
         }
         let packed = std::sync::Mutex::new(Vec::new());
-        pool.for_each(tasks, |(name, inputs, weight, bias)| {
-            let shape = shape_of(bias.len(), weight.len() / bias.len())
+        pool.for_each(tasks, |(name, turned, inputs, weight, bias)| {
+            let shape = shape_of(bias.len(), weight.len() / bias.len(), GROUP)
                 .expect("an encoder's layer is small");
+            let shape = (shape, turned);
             let smoothed = smooth::pack_smoothed(kernels, inputs, &weight, shape);
             let mut packed = packed
                 .lock()
@@ -363,5 +381,11 @@ fn write(path: &std::path::Path, info: &ModelInfo, parts: &Parts) -> Result<()> 
         .map_err(|e| Error::io("write", path, e))
 }
 
-/// The version of the layout; another one is refused.
-pub(crate) const FORMAT: &str = "2";
+/// The version of the layout.
+pub(crate) const FORMAT: &str = "3";
+
+/// The version before, whose groups have 64 inputs, none of which is turned. Every other one is refused.
+const FINE_FORMAT: &str = "2";
+
+/// Inputs that share a scale.
+const GROUP: usize = 128;

@@ -17,19 +17,20 @@ pub(crate) struct Smoothed {
     pub(crate) error: SquaredError,
 }
 
-/// Packs `weight` (`[outputs, inputs]`) as `shape` says, with the strength that loses least on `sample` (`[rows, inputs]`).
+/// Packs `weight` (`[outputs, inputs]`) as `shape` says, with the strength that loses least on `sample` (`[rows, inputs]`). `turned`:
+/// the groups of its inputs are turned when they are quantized.
 pub(crate) fn pack_smoothed(
     kernels: Kernels,
     sample: &[f32],
     weight: &[f32],
-    shape: QShape,
+    (shape, turned): (QShape, bool),
 ) -> Smoothed {
     let exact = product(kernels, sample, weight, shape.n, shape.k);
     STRENGTHS
         .into_iter()
         .map(|strength| {
-            let smoothed = at_strength(sample, weight, shape, strength);
-            let loss = loss(kernels, &smoothed, sample, &exact);
+            let smoothed = at_strength(kernels, sample, weight, (shape, turned), strength);
+            let loss = loss(kernels, &smoothed, turned, sample, &exact);
             (loss, smoothed)
         })
         .min_by(|a, b| a.0.total_cmp(&b.0))
@@ -37,18 +38,30 @@ pub(crate) fn pack_smoothed(
         .expect("there are strengths to try")
 }
 
-fn at_strength(sample: &[f32], weight: &[f32], shape: QShape, strength: f32) -> Smoothed {
+fn at_strength(
+    kernels: Kernels,
+    sample: &[f32],
+    weight: &[f32],
+    (shape, turned): (QShape, bool),
+    strength: f32,
+) -> Smoothed {
     let inputs = shape.k;
     let factors = factors(sample, weight, inputs, strength);
-    let scaled: Vec<f32> = weight
+    let mut scaled: Vec<f32> = weight
         .chunks_exact(inputs)
         .flat_map(|row| row.iter().zip(&factors).map(|(w, f)| w * f))
         .collect();
+    if turned {
+        kernels.turn_weights(&mut scaled, inputs, shape.group);
+    }
     let packed = pack_q(&scaled, shape.n, inputs, shape.group, shape.bits, None)
         .expect("sizes are those of the matrix");
     let mut error = SquaredError::default();
     let columns = weight.chunks_exact(inputs).zip(dequantized(&packed));
-    for (column, packed) in columns {
+    for (column, mut packed) in columns {
+        if turned {
+            kernels.turn_inputs(&mut packed, inputs, shape.group);
+        }
         for ((value, packed), factor) in column.iter().zip(packed).zip(&factors) {
             error.add(*value, packed / factor);
         }
@@ -100,7 +113,7 @@ fn dequantized(packed: &PackedQ) -> impl Iterator<Item = Vec<f32>> {
 }
 
 /// The squared error of the product.
-fn loss(kernels: Kernels, smoothed: &Smoothed, sample: &[f32], exact: &[f32]) -> f64 {
+fn loss(kernels: Kernels, smoothed: &Smoothed, turned: bool, sample: &[f32], exact: &[f32]) -> f64 {
     let packed = &smoothed.packed;
     let (k, group) = (packed.shape.k, packed.shape.group);
     let weight: Vec<f32> = dequantized(packed).flatten().collect();
@@ -108,7 +121,7 @@ fn loss(kernels: Kernels, smoothed: &Smoothed, sample: &[f32], exact: &[f32]) ->
     bytes.reset(sample.len() / k, k, group);
     let transform = Transform {
         smooth: Some(&smoothed.smooth),
-        turned: false,
+        turned,
     };
     kernels.quantize_rows(sample, transform, bytes.as_mut());
     let rounded: Vec<f32> = (0..sample.len())

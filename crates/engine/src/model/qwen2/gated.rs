@@ -1,5 +1,5 @@
-//! The gated layer of a quantized feed-forward network, a few columns at a time: they become bytes while they are in the
-//! caches. A whole result of 256 rows and 2 · 8,960 columns is 18 MB, which would go to memory and come back.
+//! The gated layer of a quantized feed-forward network, a few columns at a time. A whole result of 256 rows and
+//! 2 · 8,960 columns is 18 MB, which would go to memory and come back.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -7,13 +7,11 @@ use std::ops::Range;
 use kernels::{Isa, Kernels, MatMut, PANEL, QRows, QRowsMut};
 
 use super::matrix::{FEW_ROWS, Matrix, Quantized};
+use crate::model::by_groups::{AT_ONCE, by_groups};
 use crate::pool::Team;
 
 /// Groups of `down`'s inputs that each thread has at least: shares of whole groups are even enough then.
 const GROUPS_A_THREAD: usize = 8;
-
-/// Bytes of gates and of what they let through that a thread works out at a time: a quarter of a second-level cache of 2 MB.
-const AT_ONCE: usize = 512 << 10;
 
 thread_local! {
     /// `gate | up` of a few columns, and a row of what becomes of them.
@@ -66,26 +64,10 @@ impl<'a> Gated<'a> {
 
     /// Fills `to` from `x`, the rows as `gate_up` takes them, with about `at_once` bytes of floats at a time.
     fn quantize(&self, at_once: usize, x: &QRows, to: &mut QRows) {
-        let group = self.down.shape.group;
-        to.reset(x.rows(), self.width, group);
-        let mut rest = to.as_mut();
-        let mut tasks = Vec::new();
-        for groups in self.team.split(self.down.shape.groups(), 1) {
-            let columns = groups.start * group..(groups.end * group).min(self.width);
-            let (part, others) = rest.split_inputs(columns.len());
-            rest = others;
-            tasks.push((columns, part));
-        }
+        to.reset(x.rows(), self.width, self.down.shape.group);
         let most = at_once / (2 * size_of::<f32>() * x.rows());
-        self.team.for_each(tasks, |(columns, mut to)| {
-            let steps = columns.len().div_ceil(most.max(group));
-            let step = columns.len().div_ceil(steps).next_multiple_of(group);
-            for start in columns.clone().step_by(step) {
-                let columns = start..(start + step).min(columns.end);
-                let (part, others) = to.split_inputs(columns.len());
-                to = others;
-                self.columns(x, columns, part);
-            }
+        by_groups(self.team, most, to, |columns, part| {
+            self.columns(x, columns, part);
         });
     }
 

@@ -45,7 +45,7 @@ pub(super) fn balance(
             n: panels.len() / shape.k,
             ..shape
         };
-        let smoothed = pack_smoothed(hands.kernels, &rows, &panels, part);
+        let smoothed = pack_smoothed(hands.kernels, &rows, &panels, (part, false));
         if smoothed.strength == 0.0 {
             continue;
         }
