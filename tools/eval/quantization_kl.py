@@ -97,6 +97,8 @@ class Matrix(NamedTuple):
 def turn(x, group):
     """Each whole group of the last dimension times a Hadamard matrix with rows of length one."""
     whole = x.shape[-1] // group * group
+    if whole == 0:
+        return x
     h = torch.ones(1, 1)
     while len(h) < group:
         h = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]]), h)
@@ -170,7 +172,7 @@ def ours(folder, model):
                 at, turned = 0, version == "3" and own == "down_proj"
                 if turned:
                     # The kernels turn inputs by powers of two, and here rows have length one.
-                    weight = weight * INPUTS_FACTOR[group] * group**0.5
+                    weight[:, : inputs // group * group] *= INPUTS_FACTOR[group] * group**0.5
                 for to, count in parts.get(own, [(own, outputs)]):
                     rows = weight[at : at + count].clone()
                     replaced[f"{parent}.{to}" if parent else to] = Matrix(rows, group, smooth, turned)

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use kernels::{Kernels, QRows};
 
+use crate::decoder::MAX_ROWS;
 use crate::generate::SplitMix64;
 use crate::kv_cache::{KvCache, KvKind, PageShape, Room, Sequence};
 use crate::model::qwen2::matrix::{F32Part, Matrix, Quantized};
@@ -334,7 +335,7 @@ impl Needs {
     }
 }
 
-/// Bytes of [`qwen2::Work`] for a step of [`PROBE_ROWS`] rows of a quantized model, and of one row of logits; fewer where
+/// Bytes of [`qwen2::Work`] for a step of [`MAX_ROWS`] rows of a quantized model, and of one row of logits; fewer where
 /// gated layers are quantized in parts.
 fn work_bytes(config: &Config) -> u64 {
     let heads = config.num_attention_heads * config.head_dim;
@@ -342,7 +343,7 @@ fn work_bytes(config: &Config) -> u64 {
     let row = 3 * h + config.qkv_size() + heads + 2 * inner;
     // The quantized inputs of the widest product: a byte each, and a scale and a sum for each group.
     let bytes = inner.max(h) * 9 / 8;
-    (PROBE_ROWS * (4 * row + bytes) + 4 * config.vocab_size) as u64
+    (MAX_ROWS * (4 * row + bytes) + 4 * config.vocab_size) as u64
 }
 
 #[cfg(test)]

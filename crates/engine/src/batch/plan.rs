@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Class;
 use super::request::RequestId;
 use super::state::{ATTENDED, Scheduler, Standing, load_of};
+use crate::decoder::even_part;
 
 /// A request's part of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,7 +241,6 @@ impl Scheduler {
             }
         }
         for (id, request) in of_decoding(false) {
-            let wish = request.unread.min(room.rows);
             let limit = if room.higher_decodes || (due && room.somebody_listens) {
                 self.limits.slowdown
             } else if due || (room.attended && request.spec.class < Class::Interactive) {
@@ -252,6 +252,11 @@ impl Scheduler {
             } else {
                 f64::INFINITY
             };
+            let wish = match limit.is_finite() {
+                true => request.unread,
+                false => even_part(request.unread, self.limits.max_rows),
+            };
+            let wish = wish.min(room.rows);
             let mut count = wish;
             if room.higher_reads > 0 {
                 count = 0;

@@ -475,6 +475,26 @@ fn somebody_who_comes_while_bulk_work_fills_every_slot_is_in_the_next_step() {
 }
 
 #[test]
+fn a_prompt_that_nobody_else_waits_for_is_read_in_even_steps() {
+    let mut world = World::new(Limits {
+        max_rows: 64,
+        ..limits()
+    });
+    let size = Size::Text {
+        prompt: 150,
+        reply: 1,
+    };
+    world.admit(Class::Interactive, size, None).unwrap();
+    for _ in 0..3 {
+        let Plan::Run(step) = world.step() else {
+            panic!("there is work")
+        };
+        assert_eq!(step.rows(), 50, "and not 64, 64 and 22");
+    }
+    world.drain();
+}
+
+#[test]
 fn bulk_steps_are_shorter_for_a_while_after_somebody_was_waited_for() {
     let mut world = practised(limits());
     let long = Size::Text {

@@ -69,7 +69,12 @@ pub const MAX_ROWS: usize = 288;
 /// Rows of each pass over `tokens` tokens: passes of one size and as few as there can be, since each of them reads all weights.
 /// 300 tokens are two passes of 150 and not one of 288 and one of 12.
 pub fn rows_together(tokens: usize) -> usize {
-    tokens.div_ceil(tokens.div_ceil(MAX_ROWS).max(1))
+    even_part(tokens, MAX_ROWS)
+}
+
+/// The size of the parts that `total` makes, as few as there can be of one size, of at most `most`.
+pub(crate) fn even_part(total: usize, most: usize) -> usize {
+    total.div_ceil(total.div_ceil(most).max(1))
 }
 
 /// An open decoder. Cloning is cheap and shares it; it can be used from several threads, whose steps follow

@@ -10,6 +10,15 @@ use crate::pool::Team;
 /// Bytes of floats that a thread works out at a time: a quarter of a second-level cache of 2 MB.
 pub(super) const AT_ONCE: usize = 512 << 10;
 
+/// Groups that each thread has at least, unless all have the same number of them.
+const GROUPS_A_THREAD: usize = 4;
+
+/// Whether shares of whole groups are even enough. (Those of a product alone, by panels, always are.)
+pub(super) fn share_evenly(team: Team<'_>, groups: usize) -> bool {
+    let threads = team.threads();
+    groups >= GROUPS_A_THREAD * threads || groups.is_multiple_of(threads)
+}
+
 /// Gives each thread an even share of the groups of `to`, and those to `make` in parts of about `most` inputs: which inputs
 /// they are, and the part of every row that they make.
 pub(super) fn by_groups(

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use kernels::{Isa, Kernels, LinearF32, MatMut, PANEL, QError, QMatrix, QRows, QShape, Transform};
 
-use super::by_groups::{AT_ONCE, by_groups};
+use super::by_groups::{AT_ONCE, by_groups, share_evenly};
 use crate::pool::Team;
 use crate::weights::{Tensor, WeightError, Weights};
 
@@ -155,7 +155,7 @@ pub(crate) fn feed_forward(
     let (Linear::Quantized(up), Linear::Quantized(down)) = (up, down) else {
         return false;
     };
-    if kernels.isa() == Isa::Amx {
+    if kernels.isa() == Isa::Amx || !share_evenly(team, down.shape.groups()) {
         return false;
     }
     let rows = x.len() / up.shape.k;
@@ -277,4 +277,66 @@ fn tiles<'a>(team: Team<'_>, y: MatMut<'a>, step: usize) -> Vec<Tile<'a>> {
         at += count;
     }
     tiles
+}
+
+#[cfg(test)]
+mod tests {
+    use kernels::pack_q;
+
+    use super::*;
+    use crate::generate::SplitMix64;
+    use crate::pool::Pool;
+
+    fn floats(random: &mut SplitMix64, count: usize) -> Vec<f32> {
+        (0..count).map(|_| random.unit() as f32 - 0.4).collect()
+    }
+
+    fn linear(random: &mut SplitMix64, outputs: usize, inputs: usize, turned: bool) -> Linear {
+        let weights = floats(random, outputs * inputs);
+        let packed = pack_q(&weights, outputs, inputs, 128, 8, None).expect("known sizes");
+        Linear::Quantized(Box::new(Quantized {
+            shape: packed.shape,
+            codes: Tensor::from(packed.codes),
+            scales: Tensor::from(packed.scales),
+            bias: Tensor::from(floats(random, outputs)),
+            smooth: Tensor::from(vec![0.7; inputs]),
+            turned,
+        }))
+    }
+
+    #[test]
+    fn both_halves_at_once_have_the_bits_of_one_after_the_other() {
+        let pool = Pool::new(2);
+        // One group, several with a short last one, and an even number.
+        for (width, rows) in [(96, 5), (700, 9), (1024, 600)] {
+            let mut random = SplitMix64(3);
+            let up = linear(&mut random, width, 48, false);
+            let down = linear(&mut random, 40, width, true);
+            let x = floats(&mut random, rows * 48);
+            let isas = Isa::ALL.into_iter().filter(|isa| isa.is_available());
+            for kernels in isas.map(|isa| Kernels::new(isa).expect("it is available")) {
+                let (mut bytes, mut wide) = (QRows::default(), QRows::default());
+                let (mut inner, mut want) = (Vec::new(), Vec::new());
+                let (team, gelu) = (Team::Alone, Activation::Gelu);
+                up.apply(kernels, team, &x, gelu, &mut bytes, &mut inner);
+                down.apply(
+                    kernels,
+                    team,
+                    &inner,
+                    Activation::None,
+                    &mut bytes,
+                    &mut want,
+                );
+                for team in [Team::Alone, Team::All(&pool)] {
+                    let (mut got, between) = (Vec::new(), [&mut bytes, &mut wide]);
+                    if feed_forward(kernels, team, [&up, &down], &x, between, &mut got) {
+                        assert_eq!(got, want, "{width} wide, {}", kernels.name());
+                    } else {
+                        let uneven = team.threads() > 1 && width == 96;
+                        assert!(kernels.isa() == Isa::Amx || uneven);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub(super) enum Kind {
     Scales(f32),
 }
 
-/// The deviation of codes that a group of 64 normal weights fills its range with.
+/// The deviation of codes that a group of normal weights fills its range with.
 pub(super) fn code_deviation(bits: u32) -> f32 {
     if bits == 8 { 127.0 / 2.6 } else { 7.0 / 2.6 }
 }

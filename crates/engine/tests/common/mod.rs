@@ -18,8 +18,8 @@ pub struct Tiny {
     pub layers: usize,
 }
 
-/// One that fits every register, and one that fits none.
-pub const SIZES: [Tiny; 2] = [
+/// One that fits every register, one that fits none, and one whose feed-forward network has several groups, the last one short.
+pub const SIZES: [Tiny; 3] = [
     Tiny {
         hidden: 32,
         heads: 4,
@@ -31,6 +31,12 @@ pub const SIZES: [Tiny; 2] = [
         heads: 3,
         inner: 40,
         layers: 3,
+    },
+    Tiny {
+        hidden: 32,
+        heads: 4,
+        inner: 300,
+        layers: 2,
     },
 ];
 

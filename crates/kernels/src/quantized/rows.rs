@@ -195,7 +195,7 @@ impl Kernels {
     /// Quantizes the rows of `x` (`[rows, k]`) after `transform`.
     ///
     /// The scale of a row's group is its largest magnitude over 127; codes are the nearest, ties to even. A
-    /// group without a magnitude of at least 1e-30 becomes zeros. What a group with a value that is not finite
+    /// group without a magnitude of at least 1e-30 becomes zeros. What a group with a value that is not finite, or overflows as it is turned,
     /// becomes is unspecified.
     ///
     /// # Panics

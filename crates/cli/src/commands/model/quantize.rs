@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// The name of the new model [default: NAME-int8, -int4 or -mixed]
     #[arg(long = "as", value_name = "NEW_NAME")]
     new_name: Option<String>,
-    /// Weights under one scale, 32, 64 or 128: fewer are more exact and larger [default: 64, and 128 or 32 where little or most is lost]
+    /// Weights under one scale, 32, 64 or 128: fewer are more exact and larger [default: 128 in layers of 8 bits, 32 in tied embeddings of int4, else 64]
     #[arg(long, value_name = "N", value_parser = group)]
     group: Option<usize>,
     /// Size that a mixed weight file may have, such as 900MB or 1GB [default: 4.88 bits a weight]

@@ -1,5 +1,5 @@
-//! The gated layer of a quantized feed-forward network, a few columns at a time. A whole result of 256 rows and
-//! 2 · 8,960 columns is 18 MB, which would go to memory and come back.
+//! The gated layer of a quantized feed-forward network, a few columns at a time. A whole result of 288 rows and
+//! 2 · 8,960 columns is 21 MB, which would go to memory and come back.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -7,11 +7,8 @@ use std::ops::Range;
 use kernels::{Isa, Kernels, MatMut, PANEL, QRows, QRowsMut};
 
 use super::matrix::{FEW_ROWS, Matrix, Quantized};
-use crate::model::by_groups::{AT_ONCE, by_groups};
+use crate::model::by_groups::{AT_ONCE, by_groups, share_evenly};
 use crate::pool::Team;
-
-/// Groups of `down`'s inputs that each thread has at least: shares of whole groups are even enough then.
-const GROUPS_A_THREAD: usize = 8;
 
 thread_local! {
     /// `gate | up` of a few columns, and a row of what becomes of them.
@@ -42,9 +39,8 @@ impl<'a> Gated<'a> {
             return None;
         };
         let width = down.shape.k;
-        let pays = rows > FEW_ROWS
-            && kernels.isa() != Isa::Amx
-            && down.shape.groups() >= GROUPS_A_THREAD * team.threads();
+        let pays =
+            rows > FEW_ROWS && kernels.isa() != Isa::Amx && share_evenly(team, down.shape.groups());
         (pays && width.is_multiple_of(PANEL)).then_some(Gated {
             kernels,
             team,

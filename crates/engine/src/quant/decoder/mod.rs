@@ -34,8 +34,8 @@ use crate::pool::Team;
 pub struct DecoderQuant {
     /// The type of the new weights.
     pub to: Target,
-    /// Inputs that share a scale, 32, 64 or 128, in every matrix; `None`: what each matrix is known to do with,
-    /// 64 most.
+    /// Inputs that share a scale, 32, 64 or 128, in every matrix; `None`: what each matrix is known to do with, 128 in
+    /// the layers of `int8`, 32 in tied embeddings of `int4`, else 64.
     pub group: Option<usize>,
     /// Bytes that a `mixed` weight file may have; `None`: [`MIXED_BITS`] a weight.
     pub budget_bytes: Option<u64>,

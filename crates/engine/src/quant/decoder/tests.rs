@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use kernels::Kernels;
+use kernels::{Kernels, QMatrix, QShape, pack_q};
 
 use super::pass::Pass;
 use super::write::{embed, read_layer};
@@ -11,7 +11,7 @@ use super::{DecoderQuant, Hands, MatrixReport, Target, plan, write_quantized};
 use crate::decoder::{Decoder, DecoderOptions, KvKind};
 use crate::model::qwen2::{Config, FORMAT};
 use crate::pool::{Pool, Team};
-use crate::weights::{Source, Weights};
+use crate::weights::{Source, Tensor, Weights};
 
 fn fixture(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/fixtures/decoder");
@@ -214,6 +214,47 @@ fn a_file_says_whether_it_is_turned() {
         turned < 0.04 && unturned > 4.0 * turned,
         "{turned} {unturned}"
     );
+}
+
+#[test]
+fn a_file_of_the_version_before_says_the_same() {
+    let name = "qwen2-tied";
+    let (folder, _) = quantize(name, &OPTIONS, &[]);
+    let path = folder.path().join("model.safetensors");
+    let file = Weights::open(&path).expect("it opens");
+    let mut bytes = std::fs::read(&path).expect("the file");
+    let mut replace = |from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|w| w == from);
+        bytes[at.expect("it is there")..][..from.len()].copy_from_slice(to);
+    };
+    let version = |version: &str| format!(r#""companion.format":"{version}""#);
+    replace(version(FORMAT).as_bytes(), version("2").as_bytes());
+    // The same weights, turned back.
+    let (_, config) = open(name);
+    let (n, k, group) = (config.hidden_size, config.intermediate_size, 128);
+    let shape = QShape::new(n, k, group, 8).expect("a shape");
+    for l in 0..config.num_hidden_layers {
+        let part = |part: &str| format!("model.layers.{l}.mlp.down_proj.{part}");
+        let of = |part: &str| file.tensors()[part].shape.clone();
+        let [codes_name, scales_name] = [part("codes"), part("scales")];
+        let codes = file.tensor::<u8>(&codes_name, &of(&codes_name));
+        let scales = file.tensor::<u16>(&scales_name, &of(&scales_name));
+        let (codes, scales) = (codes.expect("codes"), scales.expect("scales"));
+        let matrix = QMatrix::new(shape, &codes, &scales).expect("it is that matrix");
+        let mut weights = vec![0.0; n * k];
+        for (column, row) in weights.chunks_exact_mut(k).enumerate() {
+            matrix.dequantize_column(column, row);
+        }
+        Kernels::scalar().turn_inputs(&mut weights, k, group);
+        let unturned = pack_q(&weights, n, k, group, 8, None).expect("a shape");
+        replace(codes.bytes(), &unturned.codes);
+        replace(scales.bytes(), Tensor::from(unturned.scales).bytes());
+    }
+    drop(file);
+    std::fs::remove_file(&path).expect("it is there");
+    std::fs::write(&path, bytes).expect("it is written");
+    let apart = apart(folder.path(), name);
+    assert!(apart < 0.04, "{apart}");
 }
 
 #[test]
