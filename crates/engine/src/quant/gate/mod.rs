@@ -317,11 +317,17 @@ impl Check {
             .between(interval::wilson(percent, n))
     }
 
-    /// How many of `n` replies were incoherent.
-    pub fn coherence(n: usize, before: usize, after: usize) -> Check {
-        Check::of("incoherent", "replies", n, [before as f64, after as f64]).judged(
-            graded(after > 0, false),
-            "none may loop, or be what the float model finds absurd",
+    /// How many of `n` replies were incoherent: `looping` of the float model and of the small one, and `absurd` ones of the small.
+    ///
+    /// A model may loop of its own, and where it nearly said something else the small one does: then chance says which of the two
+    /// loops more. One deviation of that difference, were both independent, is let pass; where the float model never loops it is
+    /// nought.
+    pub fn coherence(n: usize, looping: [usize; 2], absurd: usize) -> Check {
+        let [before, after] = looping.map(|count| count as f64);
+        let chance = (2.0 * before * (1.0 - before / n.max(1) as f64)).sqrt();
+        Check::of("incoherent", "replies", n, [before, after + absurd as f64]).judged(
+            graded(absurd > 0 || after > before + chance, after > before),
+            "none may be what the float model finds absurd, nor more loop than of its own, but for chance",
         )
     }
 }
@@ -372,8 +378,13 @@ mod tests {
             (Check::first_token(20, 95.0), Passed),
             (Check::first_token(20, 60.0), Warned),
             (Check::first_token(20, 40.0), Failed),
-            (Check::coherence(8, 1, 0), Passed),
-            (Check::coherence(8, 0, 1), Failed),
+            (Check::coherence(8, [1, 0], 0), Passed),
+            (Check::coherence(8, [1, 1], 0), Passed),
+            (Check::coherence(8, [1, 2], 0), Warned),
+            (Check::coherence(8, [1, 3], 0), Failed),
+            (Check::coherence(8, [0, 1], 0), Failed),
+            (Check::coherence(8, [8, 8], 0), Passed),
+            (Check::coherence(8, [8, 0], 1), Failed),
             (Check::cosine(100, 0.995, 0.98), Passed),
             (Check::cosine(100, 0.985, 0.9), Warned),
             (Check::cosine(100, 0.97, 0.9), Failed),
@@ -397,7 +408,7 @@ mod tests {
         let open = Check::not_measured("memory", "no way to tell");
         assert_eq!(worst(&[]), Verdict::NotMeasured);
         assert_eq!(worst(&[good.clone(), open.clone()]), Verdict::Passed);
-        let bad = Check::coherence(8, 0, 8);
+        let bad = Check::coherence(8, [0, 8], 0);
         assert_eq!(worst(&[bad, good, open]), Verdict::Failed);
     }
 
