@@ -1,11 +1,12 @@
 //! Making an encoder small: f32 weights to the INT8 file that the kernels map straight in.
 //!
 //! Each linear layer gets the layout of [`kernels::QMatrix`]: 8-bit codes with a scale for 128 inputs of a
-//! column, those of the second half of a feed-forward network turned ([`kernels::Kernels::turn_weights`]). Some channels of a BERT's activations are much larger than the rest and would take the range
-//! of a byte for themselves, so each input is divided by a factor and its weights are multiplied by it
-//! (Xiao et al. 2023, "SmoothQuant"); how much of the range moves into the weights is chosen for each
-//! matrix by what loses least on sixty sentences that the project wrote (`assets/calibration.txt`). Word
-//! pieces become bytes with a scale for each row. Norms, biases and positions stay f32.
+//! column, those of the second half of a feed-forward network turned ([`kernels::Kernels::turn_weights`]). Some
+//! channels of a BERT's activations are much larger than the rest and would take the range of a byte for themselves,
+//! so each input is divided by a factor and its weights are multiplied by it (Xiao et al. 2023, "SmoothQuant"); how
+//! much of the range moves into the weights is chosen for each matrix by what loses least on sixty sentences that the
+//! project wrote (`assets/calibration.txt`). Word pieces become bytes with a scale for each row. Norms, biases and
+//! positions stay f32.
 
 mod calibrate;
 pub mod decoder;

@@ -190,10 +190,11 @@ fn replies(
             progress(2 * number as u64);
             let likely = |reply: &[u32]| mean_nll(before, prompt, reply);
             let (expected, found) = (likely(&own)?, likely(&small)?);
-            absurd += usize::from(is_absurd(found - expected));
-            for (count, said) in looping.iter_mut().zip([own, small]) {
-                *count += usize::from(loops(&said));
-            }
+            let is_absurd = is_absurd(found - expected);
+            absurd += usize::from(is_absurd);
+            looping[0] += usize::from(loops(&own));
+            // An absurd reply is counted as that alone.
+            looping[1] += usize::from(loops(&small) && !is_absurd);
         }
     }
     let n = prompts.len();
@@ -216,6 +217,7 @@ fn is_absurd(less_likely: f64) -> bool {
     less_likely > ABSURD || less_likely.is_nan()
 }
 
+/// Whether most of a reply's pairs of tokens occurred in it before.
 fn loops(reply: &[u32]) -> bool {
     repeated(reply) > LOOP
 }

@@ -317,7 +317,8 @@ impl Check {
             .between(interval::wilson(percent, n))
     }
 
-    /// How many of `n` replies were incoherent: `looping` of the float model and of the small one, and `absurd` ones of the small.
+    /// How many of `n` replies were incoherent: `looping` of the float model and of the small one, and other, `absurd` ones of the
+    /// small one.
     ///
     /// A model may loop of its own, and where it nearly said something else the small one does: then chance says which of the two
     /// loops more. One deviation of that difference, were both independent, is let pass; where the float model never loops it is
