@@ -7,6 +7,7 @@ use super::ACTIVATION_MAX;
 use super::turn::turn_group;
 use crate::Kernels;
 use crate::arch::{Op, Simd};
+use crate::rows::steps;
 
 /// Quantized rows: `value ≈ scale · code`, a scale for each row and group.
 ///
@@ -250,7 +251,9 @@ fn quantize_rows<S: Simd, const GROUP: usize>(s: S, task: QuantizeRows<'_>) {
                 (Some(x), None) if !turned => quantize_group(s, x, codes),
                 (Some(x), smooth) => {
                     let mut values = *x;
-                    multiply(&mut values, smooth);
+                    if let Some(smooth) = smooth {
+                        multiply(s, &mut values, smooth);
+                    }
                     if turned {
                         turn_group(s, &mut values);
                     }
@@ -259,7 +262,9 @@ fn quantize_rows<S: Simd, const GROUP: usize>(s: S, task: QuantizeRows<'_>) {
                 (None, smooth) => {
                     let mut values = [0.0; GROUP];
                     values[..x.len()].copy_from_slice(x);
-                    multiply(&mut values, smooth);
+                    if let Some(smooth) = smooth {
+                        multiply(s, &mut values[..x.len()], smooth);
+                    }
                     quantize_group(s, &values, codes)
                 }
             };
@@ -267,11 +272,16 @@ fn quantize_rows<S: Simd, const GROUP: usize>(s: S, task: QuantizeRows<'_>) {
     }
 }
 
-/// `values *= factors`, of which a short last group has fewer.
+/// `values *= factors`, of which there are as many or more. By registers: as a plain loop it made the encoder 5 % slower.
 #[inline(always)]
-fn multiply<const GROUP: usize>(values: &mut [f32; GROUP], factors: Option<&[f32]>) {
-    for (value, factor) in values.iter_mut().zip(factors.unwrap_or_default()) {
-        *value *= factor;
+fn multiply<S: Simd>(s: S, values: &mut [f32], factors: &[f32]) {
+    let (whole, rest) = steps(s, values.len());
+    for i in whole {
+        let v = s.mul(s.load(&values[i..]), s.load(&factors[i..]));
+        s.store(v, &mut values[i..]);
+    }
+    for i in rest..values.len() {
+        values[i] *= factors[i];
     }
 }
 
